@@ -1,3 +1,17 @@
-from mmaction_kd import host_fixes  # noqa: F401  (first: it mends what the rest imports)
+"""Knowledge distillation for video recognition, as components of MMAction2.
 
-__version__ = '0.1.0'
+Two methods. MBD: a 3D CNN and a video transformer look at one video; per sample the one that is
+surer teaches the other; at test their scores are fused by how sure each is. DTKD: one teacher for
+the classes that stand still, one for those that move; a student learns from the one responsible.
+
+A pathway, a student, a teacher is an ordinary MMAction2 recognizer config. Components are named
+``mmaction_kd.X`` in configs; importing this package mends what today's host breaks.
+
+Shapes, everywhere: N videos, V views (clips x crops), C channels, T frames, H W pixels,
+D features, L tokens, K classes, in the host's order (N, V, C, T, H, W).
+"""
+
+from mmaction_kd import host_fixes  # noqa: F401  (first: it mends what the rest imports)
+from mmaction_kd.version import __version__
+
+__all__ = ['__version__']

@@ -1,0 +1,301 @@
+"""Bidirectional multi-layer distillation between two pathways (MBD, equations 5-13).
+
+Source: Kang et al., Sensors 2025, 25(22), 6849, equations (5)-(13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor, nn
+
+from mmaction_kd.models.losses.dominance import (
+    PATHWAYS,
+    Dominance,
+    check_choice,
+    dominance_groups,
+)
+from mmaction_kd.registry import MODELS
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Out of half precision, as autocast gives it: sums over classes overflow there.
+
+    Args:
+        x: any floating tensor.
+
+    Returns:
+        float32 for float16 and bfloat16, else as it is.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def kl_divergence(teacher_logits: Tensor, student_logits: Tensor, temperature: float) -> Tensor:
+    """Equations (5) and (6): ``KL(q^t‖q^s)``, ``q = softmax(z/T)``, per sample.
+
+    Args:
+        teacher_logits: ``z^t``, (N, K).
+        student_logits: ``z^s``, (N, K).
+        temperature: T, above 0.
+
+    Returns:
+        (N,), in nats.
+    """
+    log_student = (at_least_float32(student_logits) / temperature).log_softmax(1)
+    teacher = (at_least_float32(teacher_logits) / temperature).softmax(1)
+    return F.kl_div(log_student, teacher, reduction='none').sum(1)
+
+
+def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
+    """Equation (7): ``‖f^t − f^s‖² / D``, per sample.
+
+    Differs from the paper: the mean over dimensions, not the sum, which grows with D (1536 for
+    unrelated unit-variance features at D = 768) and would drown the cross-entropy.
+
+    Args:
+        teacher_feats: ``f^t``, (N, D).
+        student_feats: ``f^s``, (N, D).
+
+    Returns:
+        (N,).
+    """
+    return (at_least_float32(teacher_feats) - at_least_float32(student_feats)).square().mean(1)
+
+
+def group_size(group: Tensor, reduction: str = 'group') -> Tensor:
+    """The divisor of equations (8)-(11): A or B, or N with ``reduction='batch'``; at least 1.
+
+    A group is counted over all ranks and divided by their number, so that the gradient that DDP
+    averages is the one of the whole batch on a single device.
+
+    Args:
+        group: mask of the group, (N,), bool.
+        reduction: 'group' or 'batch'.
+
+    Returns:
+        Scalar, float32.
+    """
+    if reduction == 'batch':
+        return torch.tensor(float(len(group)), device=group.device)
+    size = group.float().sum()
+    all_reduce(size)
+    return size.clamp_min(1) / get_world_size()
+
+
+def group_mean(per_sample: Tensor, group: Tensor, size: Tensor) -> Tensor:
+    """``(1/|G|) Σ_{i∈G} x_i`` of equations (8)-(11); 0 with valid gradients where G is empty.
+
+    A masked sum and not a branch: every rank of a DDP job has the same graph, whatever its samples.
+
+    Args:
+        per_sample: ``x``, (N,).
+        group: mask of G, (N,), bool.
+        size: ``|G|``, see :func:`group_size`.
+
+    Returns:
+        Scalar.
+    """
+    return (per_sample * group).sum() / size
+
+
+def make_projector(
+    in_dims: int, out_dims: int, hidden_dims: int = 0, norm: bool = False
+) -> nn.Module:
+    """``φ`` of equations (10) and (11): from one pathway's feature space into the other's.
+
+    Args:
+        in_dims: D of the input.
+        out_dims: D of the output.
+        hidden_dims: width of a hidden GELU layer; 0 for one linear map.
+        norm: end with a LayerNorm.
+
+    Returns:
+        A module (N, in_dims) -> (N, out_dims).
+    """
+    layers: list[nn.Module] = [nn.Linear(in_dims, out_dims)]
+    if hidden_dims:
+        layers = [nn.Linear(in_dims, hidden_dims), nn.GELU(), nn.Linear(hidden_dims, out_dims)]
+    if norm:
+        layers.append(nn.LayerNorm(out_dims))
+    return nn.Sequential(*layers)
+
+
+@MODELS.register_module()
+class DominanceDistillLoss(nn.Module):
+    """The pathway that is surer of a sample teaches the other, at two layers.
+
+    For each student s with teacher t, over the samples ``G_t`` that t dominates::
+
+        L_final^s = (1/|G_t|) Σ_{i∈G_t} KL(sg q_i^t ‖ q_i^s)                 (8), (9)
+        L_inter^s = (1/|G_t|) Σ_{i∈G_t} MSE(φ_{s→t}(m_i^s), sg m_i^t)        (10), (11)
+        L_s       = L_ce^s + α_s T² L_final^s + β_s L_inter^s                (12), (13)
+
+    The cross-entropy over all samples comes from each pathway's own head. ``sg`` stops the
+    gradient: no term reaches its teacher. D, hence G, has none either.
+
+    Source: MBD, equations (5)-(13). Differs from the paper: T is not given there (4 here, with T²,
+    which keeps α's meaning whatever T is); the sum of (7) is a mean.
+
+    Args:
+        num_classes: K.
+        feat_dims: dimension of each pathway's intermediate feature (MBDRecognizer finds it); needed
+            unless ``layers='final'``.
+        kl_weight: α, one number or (local, global).
+        mse_weight: β, one number or (local, global).
+        temperature: T of (5), above 0.
+        t_squared: multiply the KL term by T².
+        teacher: 'dominant' (3)-(4); or 'local' | 'global': always the same one.
+        layers: 'final', 'intermediate' or 'both'.
+        final_align: the final layer's distance, 'kl' (6) or 'mse' (7 on the logits).
+        group_reduction: divide a group's sum by the size of the 'group' or of the 'batch'.
+        projection: which side (10) and (11) project, 'student' (FitNets) or 'teacher'.
+        projector: settings of :func:`make_projector`.
+        require_teacher_correct: leave out samples that the teacher gets wrong (not in the paper).
+        dominance: settings of :class:`Dominance`.
+
+    Raises:
+        ValueError: a setting is not among its choices or out of range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        feat_dims: Mapping[str, int] | None = None,
+        kl_weight: float | Sequence[float] = 0.6,
+        mse_weight: float | Sequence[float] = 0.4,
+        temperature: float = 4.0,
+        t_squared: bool = True,
+        teacher: str = 'dominant',
+        layers: str = 'both',
+        final_align: str = 'kl',
+        group_reduction: str = 'group',
+        projection: str = 'student',
+        projector: Mapping | None = None,
+        require_teacher_correct: bool = False,
+        dominance: Mapping | None = None,
+    ) -> None:
+        super().__init__()
+        me = type(self).__name__
+        check_choice(me, 'teacher', teacher, ('dominant', *PATHWAYS))
+        check_choice(me, 'layers', layers, ('final', 'intermediate', 'both'))
+        check_choice(me, 'final_align', final_align, ('kl', 'mse'))
+        check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
+        check_choice(me, 'projection', projection, ('student', 'teacher'))
+        if not temperature > 0:
+            raise ValueError(f'{me}: temperature must be above 0, got {temperature}.')
+        self.kl_weight = _one_a_pathway('kl_weight', kl_weight)
+        self.mse_weight = _one_a_pathway('mse_weight', mse_weight)
+        self.temperature = temperature
+        self.t_squared = t_squared
+        self.teacher = teacher
+        self.layers = layers
+        self.final_align = final_align
+        self.group_reduction = group_reduction
+        self.projection = projection
+        self.require_teacher_correct = require_teacher_correct
+        self.dominance = Dominance(num_classes, **(dominance or {}))
+        self.projectors = nn.ModuleDict()
+        if self.needs_feats:
+            if feat_dims is None:
+                raise ValueError(
+                    f"{me}: layers='{layers}' needs feat_dims, the dimension of each pathway's "
+                    'intermediate feature, got None; in an MBDRecognizer set features for both '
+                    "pathways, or layers='final'."
+                )
+            for source, target in (PATHWAYS, PATHWAYS[::-1]):
+                self.projectors[f'{source}_to_{target}'] = make_projector(
+                    feat_dims[source], feat_dims[target], **(projector or {})
+                )
+
+    @property
+    def needs_feats(self) -> bool:
+        """Whether the intermediate features enter."""
+        return self.layers != 'final'
+
+    def forward(
+        self,
+        logits: Mapping[str, Tensor],
+        feats: Mapping[str, Tensor] | None,
+        targets: Tensor,
+    ) -> dict[str, Tensor]:
+        """The distillation terms of (12) and (13), weighted, and what they did.
+
+        Args:
+            logits: ``z`` of each pathway, (N, K).
+            feats: ``m`` of each pathway, (N, D of that pathway); not used with ``layers='final'``.
+            targets: class index of every sample, (N,).
+
+        Returns:
+            Scalars for each pathway h: ``h/loss_final``, ``h/loss_intermediate`` (h is the student)
+            and, not summed into the loss, ``h/dominance_share`` (share of the batch that h
+            dominates) and ``h/teacher_wrong_share`` (share of the samples taught to h whose teacher
+            is wrong), ratios in [0, 1].
+        """
+        groups = self.groups(logits, targets)
+        terms = {}
+        for student, teacher in (PATHWAYS, PATHWAYS[::-1]):
+            taught = groups[teacher]
+            wrong = logits[teacher].argmax(1) != targets
+            if self.require_teacher_correct:
+                taught = taught & ~wrong
+            size = group_size(taught, self.group_reduction)
+            if self.layers != 'intermediate':
+                loss = group_mean(self._final(student, teacher, logits), taught, size)
+                terms[f'{student}/loss_final'] = self.kl_weight[student] * loss
+            if self.needs_feats:
+                assert feats is not None
+                loss = group_mean(self._intermediate(student, teacher, feats), taught, size)
+                terms[f'{student}/loss_intermediate'] = self.mse_weight[student] * loss
+            terms[f'{student}/dominance_share'] = groups[student].float().mean()
+            terms[f'{student}/teacher_wrong_share'] = (
+                wrong & taught
+            ).sum() / taught.sum().clamp_min(1)
+        return terms
+
+    @torch.no_grad()
+    def groups(self, logits: Mapping[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
+        """Who teaches: for each pathway the mask of the samples that it teaches the other.
+
+        Args:
+            logits: ``z`` of each pathway, (N, K).
+            targets: class index of every sample, (N,).
+
+        Returns:
+            For each pathway a mask (N,), bool; each sample is in exactly one.
+        """
+        feats = {name: self.dominance.features(logits[name]) for name in PATHWAYS}
+        dominance = self.dominance(feats, targets)
+        if self.teacher == 'dominant':
+            return dominance_groups(dominance, self.dominance.tie)
+        everyone = torch.ones_like(targets, dtype=torch.bool)
+        return {name: everyone if name == self.teacher else ~everyone for name in PATHWAYS}
+
+    def _final(self, student: str, teacher: str, logits: Mapping[str, Tensor]) -> Tensor:
+        z_student, z_teacher = logits[student], logits[teacher].detach()
+        if self.final_align == 'mse':
+            return feature_mse(z_teacher, z_student)
+        scale = self.temperature**2 if self.t_squared else 1.0
+        return scale * kl_divergence(z_teacher, z_student, self.temperature)
+
+    def _intermediate(self, student: str, teacher: str, feats: Mapping[str, Tensor]) -> Tensor:
+        m_student = at_least_float32(feats[student])
+        m_teacher = at_least_float32(feats[teacher].detach())
+        with torch.autocast(m_student.device.type, enabled=False):
+            if self.projection == 'student':
+                m_student = self.projectors[f'{student}_to_{teacher}'](m_student)
+            else:
+                m_teacher = self.projectors[f'{teacher}_to_{student}'](m_teacher)
+            return feature_mse(m_teacher, m_student)
+
+
+def _one_a_pathway(key: str, value: float | Sequence[float]) -> dict[str, float]:
+    values = [value, value] if isinstance(value, (int, float)) else list(value)
+    if len(values) != len(PATHWAYS) or min(values) < 0:
+        raise ValueError(
+            f'DominanceDistillLoss: {key} must be one number or (local, global), each at least 0, '
+            f'got {value}.'
+        )
+    return dict(zip(PATHWAYS, values, strict=True))

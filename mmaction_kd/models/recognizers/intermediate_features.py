@@ -1,0 +1,164 @@
+"""Intermediate features of any model: named by module path, as vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmaction.models import Recognizer2D
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+class Recorded:
+    """The last output of a module; none before it ran."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.last: Tensor | None = None
+
+    @property
+    def output(self) -> Tensor:
+        """The output.
+
+        Raises:
+            ValueError: the module did not run.
+        """
+        if self.last is None:
+            raise ValueError(
+                f"Intermediate feature '{self.path}': the module did not run; name one that is "
+                "part of the forward pass of the model's backbone or neck."
+            )
+        return self.last
+
+
+@contextmanager
+def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
+    """Record what a submodule puts out while the block runs; nothing stays on the model.
+
+    Args:
+        model: where the module is.
+        path: its path, such as 'backbone.layer3'.
+
+    Yields:
+        The record.
+
+    Raises:
+        ValueError: there is no such module (the error lists its neighbours), or it puts out
+            several tensors.
+    """
+    module = find_module(model, path)
+    recorded = Recorded(path)
+
+    def keep(_module: nn.Module, _args: tuple, output: object) -> None:
+        if isinstance(output, (tuple, list)) and len(output) == 1:
+            output = output[0]
+        if not isinstance(output, Tensor):
+            raise ValueError(
+                f"Intermediate feature '{path}': the module must put out one tensor, got "
+                f'{type(output).__name__}; name a module inside it.'
+            )
+        recorded.last = output
+
+    handle = module.register_forward_hook(keep)
+    try:
+        yield recorded
+    finally:
+        handle.remove()
+
+
+def find_module(model: nn.Module, path: str) -> nn.Module:
+    """``model.get_submodule(path)`` with an error that lists what is there.
+
+    Args:
+        model: where to look.
+        path: dotted path.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: no such module.
+    """
+    here: nn.Module = model
+    walked: list[str] = []
+    for part in path.split('.'):
+        children = dict(here.named_children())
+        if part not in children:
+            where = '.'.join(walked) or type(model).__name__
+            raise ValueError(
+                f"Intermediate feature '{path}': {where} has no module '{part}'; "
+                f'it has {sorted(children)}.'
+            )
+        here = children[part]
+        walked.append(part)
+    return here
+
+
+def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Tensor:
+    """One vector a video, whatever the module puts out.
+
+    Feature maps (rows, C, [T,] H, W) are averaged over place and time. Of tokens (rows, L, D)
+    either the first, [CLS], is taken or the mean of the others. Rows that belong to one video
+    (views, frames) are averaged.
+
+    Args:
+        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D); rows is a multiple
+            of ``num_videos``, video by video.
+        num_videos: N.
+        tokens: 'cls' or 'mean'.
+
+    Returns:
+        (N, D).
+    """
+    if output.dim() > 3:
+        vectors = output.flatten(2).mean(2)
+    elif output.dim() == 3:
+        vectors = output[:, 0] if tokens == 'cls' else output[:, 1:].mean(1)
+    else:
+        vectors = output
+    return vectors.reshape(num_videos, -1, vectors.shape[-1]).mean(1)
+
+
+def probe_dims(
+    recognizer: BaseModel, path: str, tokens: str = 'cls', input_shape: tuple | None = None
+) -> int:
+    """Find the dimension of an intermediate feature by one dry run, without computing anything.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        path: module path of the feature.
+        tokens: see :func:`pool_to_vectors`.
+        input_shape: of one video, without N: (V, C, T, H, W), or (T, C, H, W) for a Recognizer2D;
+            default 16 frames at 224 x 224.
+
+    Returns:
+        D.
+
+    Raises:
+        ValueError: no such module, it did not run, or the model refuses the shape.
+    """
+    if input_shape is None:
+        flat = isinstance(recognizer, Recognizer2D)
+        input_shape = (16, 3, 224, 224) if flat else (1, 3, 16, 224, 224)
+    state = {
+        name: value.detach().to('meta')
+        for name, value in (*recognizer.named_parameters(), *recognizer.named_buffers())
+    }
+    video = torch.empty(1, *input_shape, device='meta')
+    stage = 'backbone' if path.startswith('backbone') else 'neck'
+    was_training = recognizer.training
+    recognizer.eval()
+    try:
+        with record_output(recognizer, path) as recorded, torch.no_grad():
+            functional_call(recognizer, state, (video,), dict(mode='tensor', stage=stage))
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"Intermediate feature '{path}': the dry run failed on a video of shape "
+            f'{tuple(input_shape)}; give the shape that the model takes as input_shape. ({error})'
+        ) from error
+    finally:
+        recognizer.train(was_training)
+    return pool_to_vectors(recorded.output, 1, tokens).shape[-1]

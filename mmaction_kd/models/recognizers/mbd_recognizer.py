@@ -1,0 +1,251 @@
+"""Two pathways look at one video, teach each other, and are fused at test (MBD).
+
+Source: Kang et al., "Using Multi-Layer Bidirectional Distillation to Enhance Local and Global
+Features for Action Recognition", Sensors 2025, 25(22), 6849.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
+from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.models.losses.dominance_distill_loss import at_least_float32
+from mmaction_kd.models.recognizers.intermediate_features import (
+    Recorded,
+    pool_to_vectors,
+    probe_dims,
+    record_output,
+)
+from mmaction_kd.models.recognizers.recognizer_config import (
+    RecognizerConfig,
+    build_recognizer,
+    load_recognizer,
+)
+from mmaction_kd.registry import MODELS
+
+
+@MODELS.register_module()
+class MBDRecognizer(BaseModel):
+    """Two-stream recognizer with bidirectional distillation and adaptive fusion.
+
+    In training, for each pathway h, over a batch::
+
+        L_h = L_ce^h + α_h L_final^h + β_h L_inter^h        (12), (13)
+        loss = L_l + L_g
+
+    where L_ce is the loss of the pathway's own head and the others come from ``distill_loss``. At
+    test the mean softmax over the views of each pathway is fused by ``fusion_head``.
+
+    Source: MBD, sections 2.2-2.5.
+
+    Args:
+        local_pathway: an MMAction2 recognizer (its config, or a config's path; see
+            :func:`~mmaction_kd.models.recognizers.recognizer_config.split_recognizer_config`),
+            with its own preprocessor and, as ``checkpoint``, its own pre-trained weights. The
+            paper: a 3D CNN on consecutive frames.
+        global_pathway: likewise. The paper: a video transformer on frames of the whole action.
+        distill_loss: config of a :class:`~mmaction_kd.models.losses.DominanceDistillLoss`.
+        fusion_head: config of an :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`.
+        features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
+            a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean',
+            input_shape=...)``, see
+            :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. Not needed
+            when only the final layer is distilled.
+
+    Raises:
+        ValueError: the pathways have different numbers of classes, or a feature can't be found.
+    """
+
+    def __init__(
+        self,
+        local_pathway: RecognizerConfig,
+        global_pathway: RecognizerConfig,
+        distill_loss: Mapping,
+        fusion_head: Mapping,
+        features: Mapping[str, str | Mapping] | None = None,
+    ) -> None:
+        pathways, checkpoints = {}, {}
+        for name, cfg in zip(PATHWAYS, (local_pathway, global_pathway), strict=True):
+            pathways[name], checkpoints[name] = build_recognizer(cfg)
+        super().__init__(
+            PathwayDataPreprocessor(
+                {_key(name): pathway.data_preprocessor for name, pathway in pathways.items()}
+            )
+        )
+        for name, pathway in pathways.items():
+            self.add_module(_key(name), pathway)
+        self.checkpoints = checkpoints
+        self.features = {
+            name: dict(path=feature) if isinstance(feature, str) else dict(feature)
+            for name in PATHWAYS
+            if (feature := (features or {}).get(_key(name))) is not None
+        }
+        num_classes = {name: pathway.cls_head.num_classes for name, pathway in pathways.items()}
+        if len(set(num_classes.values())) > 1:
+            raise ValueError(
+                f'MBDRecognizer: both pathways must have the same classes, got {num_classes}; set '
+                'num_classes in each cls_head.'
+            )
+        dims = {name: probe_dims(pathways[name], **kw) for name, kw in self.features.items()}
+        shared = dict(num_classes=num_classes['local'])
+        self.distill_loss = MODELS.build(
+            dict(distill_loss, feat_dims=dims if len(dims) == len(PATHWAYS) else None, **shared)
+        )
+        self.fusion_head = MODELS.build(dict(fusion_head, **shared))
+
+    @property
+    def pathways(self) -> dict[str, BaseModel]:
+        """The recognizers by name, 'local' and 'global'."""
+        return {name: self.get_submodule(_key(name)) for name in PATHWAYS}  # type: ignore[misc]
+
+    def init_weights(self) -> None:
+        """Initialise as MMEngine does, then load each pathway's own checkpoint."""
+        super().init_weights()
+        for name, checkpoint in self.checkpoints.items():
+            if checkpoint is not None:
+                load_recognizer(self.pathways[name], checkpoint, _key(name))
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        data_samples: list[ActionDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[ActionDataSample]:
+        """MMEngine's entry.
+
+        Args:
+            inputs: ``local_pathway`` and ``global_pathway``, each (N, V, C, T, H, W), or
+                (N, V·T, C, H, W) for a Recognizer2D.
+            data_samples: one a video.
+            mode: 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': the logits of each
+            pathway, (N, K), mean over the views.
+
+        Raises:
+            ValueError: another mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples or [])
+        if mode == 'predict':
+            return self.predict(inputs, data_samples or [])
+        if mode == 'tensor':
+            return {
+                name: view_logits(pathway, inputs[_key(name)])[0].mean(1)
+                for name, pathway in self.pathways.items()
+            }
+        raise ValueError(
+            f"MBDRecognizer: mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
+        )
+
+    def loss(
+        self, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
+    ) -> dict[str, Tensor]:
+        """Equations (12) and (13), term by term.
+
+        Args:
+            inputs: see :meth:`forward`.
+            data_samples: with ``gt_label``, one a video.
+
+        Returns:
+            Scalars: for each pathway what its own head returns (``local/loss_cls``,
+            ``local/top1_acc``, ...) and what ``distill_loss`` does; ``fused/top1_acc``.
+        """
+        logits, feats, losses = {}, {}, {}
+        for name, pathway in self.pathways.items():
+            with self._record_feature(name) as recorded:
+                views, loss_aux = view_logits(pathway, inputs[_key(name)], data_samples)
+            logits[name] = at_least_float32(views.mean(1))
+            own = {**pathway.cls_head.loss_by_feat(logits[name], data_samples), **loss_aux}
+            losses.update({f'{name}/{key}': value for key, value in own.items()})
+            if recorded is not None:
+                tokens = self.features[name].get('tokens', 'cls')
+                feats[name] = pool_to_vectors(recorded.output, len(data_samples), tokens)
+        targets = class_indices(data_samples).to(logits['local'].device)
+        losses.update(self.distill_loss(logits, feats, targets))
+        with torch.no_grad():
+            fused = self.fusion_head({name: z.softmax(1) for name, z in logits.items()}, targets)
+            losses['fused/top1_acc'] = (fused.score.argmax(1) == targets).float().mean()
+        return losses
+
+    def _record_feature(self, name: str) -> AbstractContextManager[Recorded | None]:
+        if not self.distill_loss.needs_feats:
+            return nullcontext()
+        return record_output(self.pathways[name], self.features[name]['path'])
+
+    def predict(
+        self, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
+    ) -> list[ActionDataSample]:
+        """Fused scores, and how they came about.
+
+        Args:
+            inputs: see :meth:`forward`.
+            data_samples: one a video; labels are not used.
+
+        Returns:
+            The samples with ``pred_score`` (K,) and ``pred_label`` (1,), fused, and for each
+            pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars.
+        """
+        probs = {}
+        for name, pathway in self.pathways.items():
+            views, _ = view_logits(pathway, inputs[_key(name)], test_mode=True)  # (N, V, K)
+            probs[name] = at_least_float32(views).softmax(2).mean(1)
+        fused = self.fusion_head(probs)
+        for i, sample in enumerate(data_samples):
+            sample.set_pred_score(fused.score[i])
+            sample.set_pred_label(fused.score[i].argmax(keepdim=True))
+            for name in PATHWAYS:
+                sample.set_field(probs[name][i], f'{name}_score')
+                sample.set_field(fused.weights[name][i], f'{name}_weight')
+                sample.set_field(fused.dominance[name][i], f'{name}_dominance')
+        return data_samples
+
+
+def view_logits(
+    pathway: BaseModel,
+    inputs: Tensor,
+    data_samples: list[ActionDataSample] | None = None,
+    test_mode: bool = False,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits of each view of each video.
+
+    Args:
+        pathway: an MMAction2 recognizer.
+        inputs: (N, V, C, T, H, W), or (N, V·T, C, H, W) for a Recognizer2D.
+        data_samples: for necks with a loss of their own, in training.
+        test_mode: with the pathway's ``test_cfg`` (``max_testing_views``, ``fcn_test``).
+
+    Returns:
+        Logits (N, V, K), and the auxiliary losses of the neck.
+    """
+    feats, head_kwargs = pathway.extract_feat(
+        inputs, data_samples=data_samples, test_mode=test_mode
+    )
+    logits = pathway.cls_head(feats, **head_kwargs)  # (N·V, K)
+    return logits.reshape(len(inputs), -1, logits.shape[-1]), head_kwargs.get('loss_aux', {})
+
+
+def class_indices(data_samples: list[ActionDataSample]) -> Tensor:
+    """Class index of each video; of a soft label its largest class.
+
+    Args:
+        data_samples: with ``gt_label``, (1,) or soft, (K,).
+
+    Returns:
+        (N,), int64.
+    """
+    labels = [sample.gt_label for sample in data_samples]
+    return torch.stack([y[0] if y.numel() == 1 else y.argmax() for y in labels])
+
+
+def _key(name: str) -> str:
+    """Key of a pathway in configs, inputs and weights: 'global' alone is a Python keyword."""
+    return f'{name}_pathway'

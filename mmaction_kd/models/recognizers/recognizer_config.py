@@ -1,0 +1,103 @@
+"""Any MMAction2 recognizer, by its config or by the path of one, with its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+
+from mmaction_kd.registry import MODELS, SCOPE
+
+RecognizerConfig = str | Mapping
+
+
+def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | None]:
+    """Read the three ways of naming a recognizer.
+
+    - ``dict(type='Recognizer3D', backbone=..., cls_head=...)``, as under ``model`` in a config;
+    - ``'mmaction::recognition/tsn/....py'`` or the path of a config file: its ``model``;
+    - ``dict(config=<either path>, cls_head=dict(num_classes=51))``: its ``model``, with changes.
+
+    A dict may also have ``checkpoint``: a path or URL that the weights come from before training.
+
+    Args:
+        cfg: one of the above.
+
+    Returns:
+        The config to build from, and the checkpoint or None.
+
+    Raises:
+        ValueError: neither a type nor a config is named.
+    """
+    if isinstance(cfg, str):
+        cfg = dict(config=cfg)
+    changes = ConfigDict(cfg)
+    checkpoint = changes.pop('checkpoint', None)
+    path = changes.pop('config', None)
+    if path is not None:
+        zoo = get_config(path) if '::' in path else Config.fromfile(path)
+        merged = Config(dict(model=zoo.model))
+        merged.merge_from_dict(dict(model=changes))
+        changes = merged.model
+    if 'type' not in changes:
+        raise ValueError(
+            "A recognizer must be named by type=, config= or a config's path, got keys "
+            f'{sorted(changes)}; see split_recognizer_config.'
+        )
+    if checkpoint is not None:  # it brings the backbone's weights: nothing else to fetch
+        backbone = changes.get('backbone', {})
+        for key in ('pretrained', 'init_cfg'):
+            if backbone.get(key) is not None:
+                backbone[key] = None
+    return changes, checkpoint
+
+
+def build_recognizer(cfg: RecognizerConfig) -> tuple[BaseModel, str | None]:
+    """Build a recognizer of any scope, MMAction2's where none is named.
+
+    Args:
+        cfg: see :func:`split_recognizer_config`.
+
+    Returns:
+        The recognizer, not yet loaded, and its checkpoint or None; see :func:`load_recognizer`.
+    """
+    changes, checkpoint = split_recognizer_config(cfg)
+    scope = DefaultScope.get_current_instance()
+    if scope is None or scope.scope_name in ('mmengine', SCOPE):
+        changes.setdefault('_scope_', 'mmaction')
+    return MODELS.build(changes), checkpoint
+
+
+def load_recognizer(recognizer: BaseModel, checkpoint: str, name: str = 'recognizer') -> None:
+    """Load a checkpoint into a recognizer, less what has another shape (a head of other classes).
+
+    Args:
+        recognizer: the model.
+        checkpoint: path or URL, as for ``load_from``.
+        name: what to call it in messages.
+
+    Raises:
+        ValueError: the checkpoint and the model have no backbone weight in common.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    weights = loaded.get('state_dict', loaded)
+    own = recognizer.state_dict()
+    fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
+    if not any(key.startswith('backbone.') for key in fitting):
+        theirs, ours = next(iter(weights), None), next(k for k in own if k.startswith('backbone.'))
+        raise ValueError(
+            f"{name}: checkpoint {checkpoint} has no weight of this model's backbone: its keys "
+            f"look like '{theirs}', the model's like '{ours}'; name a checkpoint of the same "
+            'model, or convert it with tools/model_converters.'
+        )
+    recognizer.load_state_dict(fitting, strict=False)
+    left = sorted(own.keys() - fitting.keys())
+    logger = MMLogger.get_current_instance()
+    logger.info(f'{name}: {len(fitting)} of {len(own)} weights from {checkpoint}.')
+    if left:
+        logger.warning(f'{name}: not in the checkpoint, or of another shape: {", ".join(left)}')
