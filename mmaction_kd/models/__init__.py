@@ -1,0 +1,5 @@
+"""Models; importing this registers them."""
+
+from mmaction_kd.models import backbones, data_preprocessors, heads, losses, recognizers
+
+__all__ = ['backbones', 'data_preprocessors', 'heads', 'losses', 'recognizers']

@@ -82,9 +82,16 @@ def load_recognizer(recognizer: BaseModel, checkpoint: str, name: str = 'recogni
         name: what to call it in messages.
 
     Raises:
+        FileNotFoundError: no such file.
         ValueError: the checkpoint and the model have no backbone weight in common.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    try:
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{name}: there is no checkpoint {checkpoint}; train it first (the config's header "
+            'says how), give the path of another, or set checkpoint=None to start from nothing.'
+        ) from error
     weights = loaded.get('state_dict', loaded)
     own = recognizer.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}

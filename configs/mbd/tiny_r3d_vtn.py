@@ -1,0 +1,156 @@
+"""A small MBD from scratch: minutes on two CPU cores, for `make demo` and for a first look at data.
+
+    tools/dist_train.sh configs/mbd/tiny_r3d_vtn.py 2
+
+Expect data/demo/{train,test}.txt with lines `path label`, as tools/data/make_demo_videos.py writes
+them; for other data set these files, data_prefix and num_classes. Local: an R3D-18 of a quarter of
+the width on 16 consecutive frames at 56 px. Global: VTN on a ResNet-18 likewise, 16 frames at 64
+px, 8 apart.
+"""
+
+_base_ = ['../_base_/schedules/sgd_cosine.py', '../_base_/default_runtime.py']
+
+num_classes = 4
+preprocessor = dict(
+    type='ActionDataPreprocessor',
+    mean=[114.75, 114.75, 114.75],
+    std=[57.375, 57.375, 57.375],
+    format_shape='NCTHW',
+)
+model = dict(
+    type='mmaction_kd.MBDRecognizer',
+    local_pathway=dict(
+        type='Recognizer3D',
+        backbone=dict(
+            type='ResNet3d',
+            depth=18,
+            base_channels=16,
+            conv1_kernel=(3, 7, 7),
+            conv1_stride_t=1,
+            pool1_stride_t=1,
+            inflate=(1, 1, 1, 1),
+            norm_eval=False,
+            pretrained=None,
+        ),
+        cls_head=dict(
+            type='I3DHead', num_classes=num_classes, in_channels=128, average_clips='prob'
+        ),
+        data_preprocessor=preprocessor,
+    ),
+    global_pathway=dict(
+        type='Recognizer3D',
+        backbone=dict(
+            type='mmaction_kd.VTN',
+            spatial_backbone=dict(
+                type='mmpretrain.ResNet', depth=18, stem_channels=16, base_channels=16
+            ),
+            embed_dims=128,
+            num_heads=4,
+            frame_interval=8,
+        ),
+        cls_head=dict(
+            type='mmaction_kd.VTNHead',
+            num_classes=num_classes,
+            in_channels=128,
+            average_clips='prob',
+        ),
+        data_preprocessor=preprocessor,
+    ),
+    features=dict(
+        local_pathway='backbone.layer3', global_pathway='backbone.temporal_encoder.layers.1'
+    ),
+    distill_loss=dict(type='mmaction_kd.DominanceDistillLoss'),
+    fusion_head=dict(type='mmaction_kd.AdaptiveFusionHead'),
+)
+
+# No flips: they would turn a left spin into a right one.
+train_pipeline = [
+    dict(
+        type='mmaction_kd.PathwayPipelines',
+        pathways=dict(
+            local_pathway=[
+                dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
+                dict(type='DecordDecode'),
+                dict(type='Resize', scale=(-1, 64)),
+                dict(type='RandomCrop', size=56),
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+            global_pathway=[
+                dict(type='SampleFrames', clip_len=16, frame_interval=8, num_clips=1),
+                dict(type='DecordDecode'),
+                dict(type='Resize', scale=(-1, 72)),
+                dict(type='RandomCrop', size=64),
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+        ),
+    )
+]
+test_pipeline = [  # 10 clips x 3 crops
+    dict(
+        type='mmaction_kd.PathwayPipelines',
+        pathways=dict(
+            local_pathway=[
+                dict(
+                    type='SampleFrames', clip_len=16, frame_interval=1, num_clips=10, test_mode=True
+                ),
+                dict(type='DecordDecode'),
+                dict(type='Resize', scale=(-1, 64)),
+                dict(type='mmaction_kd.UniformThreeCrop', crop_size=56),
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+            global_pathway=[
+                dict(
+                    type='SampleFrames', clip_len=16, frame_interval=8, num_clips=10, test_mode=True
+                ),
+                dict(type='DecordDecode'),
+                dict(type='Resize', scale=(-1, 72)),
+                dict(type='mmaction_kd.UniformThreeCrop', crop_size=64),
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+        ),
+    )
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='data/demo/train.txt',
+        data_prefix=dict(video='data/demo/videos'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = None
+val_cfg = None
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='data/demo/test.txt',
+        data_prefix=dict(video='data/demo/videos'),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_evaluator = dict(type='mmaction_kd.PathwayAccMetric')
+
+optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=10))
+train_cfg = dict(max_epochs=10)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=10, eta_min=0, convert_to_iter_based=True),
+]
+randomness = dict(seed=0)
+default_hooks = dict(
+    logger=dict(interval=5), checkpoint=dict(interval=5, max_keep_ckpts=1, save_best=None)
+)
