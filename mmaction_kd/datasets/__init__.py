@@ -1,0 +1,3 @@
+from mmaction_kd.datasets.transforms import PathwayPipelines
+
+__all__ = ['PathwayPipelines']

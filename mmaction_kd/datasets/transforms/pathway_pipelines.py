@@ -1,0 +1,358 @@
+"""Several MMAction2 pipelines over one video, which is opened and decoded once."""
+
+import copy
+import importlib.util
+import keyword
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmaction.structures import ActionDataSample
+from mmaction.utils import get_str_type
+from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose
+
+from mmaction_kd.registry import TRANSFORMS
+
+
+class VideoBackend(NamedTuple):
+    """MMAction2's two steps that read a video file, and the package that makes their reader."""
+
+    init: str
+    decode: str
+    package: str
+
+
+VIDEO_BACKENDS = {
+    'decord': VideoBackend('DecordInit', 'DecordDecode', package='decord'),
+    'pyav': VideoBackend('PyAVInit', 'PyAVDecode', package='av'),
+    'opencv': VideoBackend('OpenCVInit', 'OpenCVDecode', package='mmcv'),
+}
+INIT_STEPS = tuple(backend.init for backend in VIDEO_BACKENDS.values())
+DECODE_STEPS = (
+    *(backend.decode for backend in VIDEO_BACKENDS.values()),
+    'RawFrameDecode',
+    'ArrayDecode',
+)
+
+
+@TRANSFORMS.register_module()
+class PathwayPipelines(BaseTransform):
+    """Run an ordinary MMAction2 pipeline for each pathway on one decode of the video.
+
+    A pipeline is cut at its ``*Decode`` step. The steps before it (the samplers) run for every
+    pathway; the sorted union of all their frame indices is decoded once; each pathway is handed
+    its own frames in its own order, as if it had decoded them alone; the steps after it run for
+    every pathway. The frames are bit-equal to those of separate pipelines at the same indices.
+
+    Random numbers are drawn by all samplers first, then by all later steps, each time in the
+    alphabetical order of the pathways' names (MMEngine sorts the keys of a config it dumps, and
+    a dumped config must repeat the run). Pathways sample and augment independently.
+
+    What is read is seen from the input: an ``array``, a folder of frames (``frame_dir``), or a
+    video file (``filename``, enough on its own). A ``video_reader`` that an earlier step opened
+    is used if it is of the chosen backend.
+
+    Args:
+        pathways: Maps each pathway's name to its pipeline, a list of step configs as in a stock
+            config: samplers, one ``*Decode`` step, and the rest up to ``PackActionInputs``.
+            ``*Init`` and ``*Decode`` steps only lend their arguments, and only those of the
+            kind that is used; the pathways must agree on these.
+        backend: What reads video files: ``decord``, ``pyav`` or ``opencv``.
+
+    Raises:
+        ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
+            different readers, or the backend is unknown.
+        ImportError: If the backend's package is missing.
+
+    Example:
+        >>> from mmengine.registry import init_default_scope
+        >>> init_default_scope('mmaction')
+        >>> video = dict(array=np.zeros((40, 32, 32, 3), np.uint8), total_frames=40,
+        ...              start_index=0, modality='RGB')
+        >>> def pathway(clip_len, stride):
+        ...     return [dict(type='SampleFrames', clip_len=clip_len, frame_interval=stride),
+        ...             dict(type='DecordDecode'),
+        ...             dict(type='FormatShape', input_format='NCTHW'),
+        ...             dict(type='PackActionInputs')]
+        >>> transform = PathwayPipelines(dict(near=pathway(16, 1), far=pathway(8, 4)))
+        >>> {name: tuple(clip.shape) for name, clip in transform(video)['inputs'].items()}
+        {'far': (1, 3, 8, 32, 32), 'near': (1, 3, 16, 32, 32)}
+    """
+
+    def __init__(self, pathways: Mapping[str, Sequence[dict]], backend: str = 'decord') -> None:
+        _check_names(pathways)
+        _check_backend(backend)
+        self.backend = backend
+        self._samplers = {}
+        self._finishers = {}
+        for name, steps in sorted(pathways.items()):
+            samplers, later_steps = _cut_at_decode(name, steps)
+            self._samplers[name] = Compose(samplers)
+            self._finishers[name] = Compose(later_steps)
+        init, decode, self._package = VIDEO_BACKENDS[backend]
+        self._init = Compose([_agreed_step(init, pathways)])
+        self._decoders = {
+            'filename': Compose([_agreed_step(decode, pathways)]),
+            'frame_dir': Compose([_agreed_step('RawFrameDecode', pathways)]),
+            'array': Compose([_agreed_step('ArrayDecode', pathways)]),
+        }
+
+    def transform(self, results: dict) -> dict | None:
+        """Sample, decode once, finish each pathway, and merge.
+
+        Args:
+            results: What a dataset or an inferencer gives: ``filename``, or ``frame_dir`` or
+                ``array`` with their usual keys, and a ``label`` where there is one.
+
+        Returns:
+            dict | None: ``inputs`` maps each pathway's name to what it packed as ``inputs``.
+            ``data_samples`` is one sample with the data fields and metainfo of all pathways, those
+            of the alphabetically first where several have one; its metainfo ``pathways`` maps
+            each name to that pathway's metainfo. None where a pathway's step returns None, which
+            makes a dataset draw another sample.
+
+        Raises:
+            ValueError: If there is nothing to read, or no frame, or a pathway changes the label.
+            IndexError: If a pathway samples a frame that the video does not have.
+            RuntimeError: If the video can't be read.
+        """
+        decoded = self.decode(results)
+        packed = {}
+        for name, finish in self._finishers.items():
+            packed[name] = finish(decoded.pop(name))
+            if packed[name] is None:
+                return None
+        return dict(
+            inputs={name: pack['inputs'] for name, pack in packed.items()},
+            data_samples=merge_data_samples(
+                {name: pack['data_samples'] for name, pack in packed.items()}
+            ),
+        )
+
+    def decode(self, results: dict) -> dict[str, dict]:
+        """Sample the pathways' frames and decode them, the first half of :meth:`transform`.
+
+        Args:
+            results: As in :meth:`transform`.
+
+        Returns:
+            dict[str, dict]: Maps each pathway's name to what its own Decode step would have left.
+        """
+        source = _source_key(results)
+        origin = results[source] if source != 'array' else 'the array'
+        with _errors_naming(origin):
+            video = self._open(results) if source == 'filename' else results
+        if video['total_frames'] < 1:
+            raise ValueError(
+                f'PathwayPipelines: {origin} must hold at least one frame, got total_frames='
+                f'{video["total_frames"]}; it is empty or broken, or its container does not '
+                'tell the number (then try another backend).'
+            )
+
+        pathways = {name: sample(_own_copy(video)) for name, sample in self._samplers.items()}
+        frame_inds = {name: np.ravel(pathway['frame_inds']) for name, pathway in pathways.items()}
+        first = video['start_index']
+        for name, inds in frame_inds.items():
+            _check_indices(name, inds, first, first + video['total_frames'] - 1, origin)
+
+        union = np.unique(np.concatenate(list(frame_inds.values())))
+        with _errors_naming(origin):
+            decoded = self._decoders[source]({**video, 'frame_inds': union})
+        imgs = decoded['imgs']
+        if source == 'array':  # these are views of the caller's own array
+            imgs = [img.copy() for img in imgs]
+        own_imgs = hand_out_frames(imgs, union, frame_inds)
+        # img_shape, original_shape, ... and the release of video_reader
+        left_by_decoder = {
+            key: value for key, value in decoded.items() if value is not video.get(key)
+        }
+        for name, pathway in pathways.items():
+            pathway.update(left_by_decoder, frame_inds=frame_inds[name], imgs=own_imgs[name])
+        return pathways
+
+    def _open(self, results: dict) -> dict:
+        """Open the video file unless an earlier step did so with the same backend."""
+        video = {'start_index': 0, 'modality': 'RGB', **results}
+        reader_package = type(video.get('video_reader')).__module__.split('.')[0]
+        if reader_package == self._package:
+            return video
+        for key in ('video_reader', 'avg_fps'):  # what another backend's Init may have left
+            video.pop(key, None)
+        return self._init(video)
+
+    def __repr__(self) -> str:
+        pathways = ', '.join(
+            f'{name}={samplers.transforms + self._finishers[name].transforms}'
+            for name, samplers in self._samplers.items()
+        )
+        return f"{self.__class__.__name__}(backend='{self.backend}', pathways=dict({pathways}))"
+
+
+def hand_out_frames(
+    imgs: Sequence[np.ndarray], union: np.ndarray, frame_inds: Mapping[str, np.ndarray]
+) -> dict[str, list[np.ndarray]]:
+    """Give each pathway the frames it sampled, every array to one owner only.
+
+    Stock transforms write into frames (``Flip`` does), so a frame that is used again, by another
+    pathway or by a looped short video, is copied. Nobody may write before all is handed out.
+
+    Args:
+        imgs: The decoded images of ``union``, in its order.
+        union: Distinct frame indices.
+        frame_inds: Maps each pathway's name to its frame indices, all of them in ``union``.
+
+    Returns:
+        dict[str, list[np.ndarray]]: The images of each pathway, in the order of its indices.
+    """
+    decoded = dict(zip(union.tolist(), imgs, strict=True))
+    used = set()
+    handed_out = {}
+    for name, inds in frame_inds.items():
+        own = []
+        for index in inds.tolist():
+            own.append(decoded[index].copy() if index in used else decoded[index])
+            used.add(index)
+        handed_out[name] = own
+    return handed_out
+
+
+def merge_data_samples(samples: Mapping[str, ActionDataSample]) -> ActionDataSample:
+    """Merge the pathways' samples into the first: its fields, and what only later ones have.
+
+    Args:
+        samples: Maps each pathway's name to its sample.
+
+    Returns:
+        ActionDataSample: The first sample; its metainfo ``pathways`` maps each pathway's name
+        to the metainfo which that pathway packed.
+
+    Raises:
+        ValueError: If the pathways' labels differ.
+    """
+    metainfo = {name: sample.metainfo for name, sample in samples.items()}
+    labels = {name: sample.gt_label for name, sample in samples.items() if 'gt_label' in sample}
+    merged, *others = samples.values()
+    if any(not torch.equal(label, merged.gt_label) for label in labels.values()):
+        raise ValueError(
+            'PathwayPipelines: the pathways must agree on the label, got '
+            f'{ {name: label.tolist() for name, label in labels.items()} }; '
+            "a step that changes it, such as Flip with flip_label_map, can't be used."
+        )
+    for sample in others:
+        merged.set_data({key: value for key, value in sample.items() if key not in merged})
+    merged.set_metainfo(dict(pathways=metainfo))
+    return merged
+
+
+def _own_copy(video: dict) -> dict:
+    """Copy what a step of one pathway could change under another; the source itself is shared."""
+    shared = ('video_reader', 'array')
+    return {key: value if key in shared else copy.deepcopy(value) for key, value in video.items()}
+
+
+def _source_key(results: dict) -> str:
+    for key in ('array', 'frame_dir', 'filename'):
+        if key in results:
+            return key
+    raise ValueError(
+        "PathwayPipelines: the input must hold 'filename' (a video file), 'frame_dir' (a folder of "
+        f"frames) or 'array', got the keys {sorted(results)}."
+    )
+
+
+@contextmanager
+def _errors_naming(origin: str) -> Iterator[None]:
+    """Readers raise errors of many types, most of them without the file's name."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(
+            f'PathwayPipelines: {origin} must be readable, got {type(error).__name__}: {error}; '
+            'it may be missing, empty or broken.'
+        ) from error
+
+
+def _check_indices(name: str, inds: np.ndarray, first: int, last: int, origin: str) -> None:
+    outside = inds[(inds < first) | (inds > last)]
+    if outside.size:
+        raise IndexError(
+            f'PathwayPipelines: {name} must sample frames {first} to {last} of {origin}, '
+            f'got {outside.tolist()}; see the steps before its Decode.'
+        )
+
+
+def _check_names(pathways: Mapping[str, Sequence[dict]]) -> None:
+    if not pathways:
+        raise ValueError(
+            'PathwayPipelines: pathways must hold at least one pipeline, got none; '
+            'give dict(local_pathway=[...], global_pathway=[...]).'
+        )
+    for name in pathways:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(
+                'PathwayPipelines: a pathway name must be a Python identifier and no keyword '
+                f'(MMEngine dumps configs as Python), got {name!r}; e.g. global_pathway.'
+            )
+
+
+def _check_backend(backend: str) -> None:
+    if backend not in VIDEO_BACKENDS:
+        raise ValueError(
+            f'PathwayPipelines: backend must be one of {list(VIDEO_BACKENDS)}, got {backend!r}; '
+            'folders of frames and arrays are recognised by themselves.'
+        )
+    package = VIDEO_BACKENDS[backend].package
+    if importlib.util.find_spec(package) is None:
+        raise ImportError(
+            f'PathwayPipelines: backend {backend!r} needs the package {package!r}, got none '
+            f'installed; run `pip install {package}`.'
+        )
+
+
+def _kind(step: dict) -> str:
+    """Return the step's class name, without a scope."""
+    return get_str_type(step['type']).rpartition('.')[2]
+
+
+def _cut_at_decode(name: str, steps: Sequence[dict]) -> tuple[list[dict], list[dict]]:
+    """Return the steps before the Decode step, less those that open the video, and after it."""
+    kinds = [_kind(step) for step in steps]
+    cuts = [position for position, kind in enumerate(kinds) if kind in DECODE_STEPS]
+    if len(cuts) != 1:
+        raise ValueError(
+            f'PathwayPipelines: {name} must have exactly one Decode step, got {len(cuts)} in '
+            f'{kinds}; the choices are {list(DECODE_STEPS)}.'
+        )
+    cut = cuts[0]
+    samplers = [step for step in steps[:cut] if _kind(step) not in INIT_STEPS]
+    if not samplers:
+        raise ValueError(
+            f'PathwayPipelines: {name} must sample frames before {kinds[cut]}, got {kinds}; '
+            'add e.g. SampleFrames.'
+        )
+    if not kinds[-1].startswith('Pack'):
+        raise ValueError(
+            f'PathwayPipelines: {name} must end by packing its inputs, got {kinds}; '
+            'add PackActionInputs.'
+        )
+    return samplers, list(steps[cut + 1 :])
+
+
+def _agreed_step(kind: str, pathways: Mapping[str, Sequence[dict]]) -> dict:
+    """Return the config of this kind of step that the pathways share, or MMAction2's default."""
+    given = {
+        name: {**step, 'type': f'mmaction.{kind}'}
+        for name, steps in pathways.items()
+        for step in steps
+        if _kind(step) == kind
+    }
+    agreed = next(iter(given.values()), dict(type=f'mmaction.{kind}'))
+    if any(step != agreed for step in given.values()):
+        raise ValueError(
+            f'PathwayPipelines: the video is read once, so {kind} must have the same arguments in '
+            f'all pathways, got {given}.'
+        )
+    return agreed
