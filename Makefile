@@ -1,0 +1,34 @@
+# The single door: `make demo` and `make test` work on a machine that has only Python 3.10+ and pip.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: install demo test test-all lint bench clean
+
+install: $(VENV)/.installed  ## build .venv with the tested versions
+
+$(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c requirements/constraints.txt -e '.[lite,tests,lint]'
+	touch $@
+
+demo: install  ## render videos, train MBD on 1 and on 2 processes, test it, predict a clip
+	python tools/demo.py
+
+test: install  ## the tests that take seconds
+	python -m pytest -m 'not slow'
+
+test-all: install  ## all tests
+	python -m pytest
+
+lint: install  ## style and types
+	ruff check
+	ruff format --check
+	mypy
+
+bench: install  ## the project's timings, each as a ratio against an alternative in the same run
+	python tools/analysis_tools/benchmark.py all --out work_dirs/benchmark
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) work_dirs data/demo

@@ -1,0 +1,34 @@
+"""Mends for what today's MMAction2 and MMEngine break.
+
+Each mend is guarded by its fault: where the host is whole, nothing is touched. Each file here holds
+the mends of one kind, and :data:`MENDS` lists them all; ``python -m mmaction_kd.doctor`` prints
+what became of them.
+"""
+
+from mmaction_kd.host_fixes import (
+    checkpoint_loader,
+    config_packages,
+    missing_modules,
+    model_methods,
+    numpy_two,
+    training_on_cpu,
+)
+from mmaction_kd.host_fixes.mend import Mend
+
+MENDS: tuple[Mend, ...] = (
+    *missing_modules.MENDS,
+    *config_packages.MENDS,
+    *checkpoint_loader.MENDS,
+    *numpy_two.MENDS,
+    *training_on_cpu.MENDS,
+    *model_methods.MENDS,
+)
+
+
+def apply() -> None:
+    """Apply every mend whose fault is there, each when its module is imported."""
+    for mend in MENDS:
+        mend.apply()
+
+
+apply()

@@ -1,0 +1,112 @@
+"""A mend: one fault of the host, how it is found, and what is put right."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib.util
+import re
+import warnings
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mmaction_kd.host_fixes.import_hooks import when_imported
+
+
+class Outcome(enum.Enum):
+    """What became of a mend in this process."""
+
+    WAITING = 'waiting'  # the module that it changes is not imported yet
+    ABSENT = 'absent'  # the host is whole here: nothing was touched
+    MENDED = 'mended'
+    FAILED = 'present'  # the fault is there and the mend did not take
+
+
+@dataclasses.dataclass
+class Mend:
+    """One fault of the host and its mend.
+
+    Nothing is imported for a mend: it happens right after the host itself first imports the
+    module that is changed, or at once where that module is there already.
+
+    Args:
+        name: What goes wrong without the mend, in the words a user sees.
+        hosts: The distributions that make the fault together.
+        module: Dotted name of the module that is changed.
+        fault: Whether the fault is there, found without triggering it.
+        mend: Changes the module, which it is given.
+        remedy: What a user can do instead, so that the mend is not needed.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    module: str
+    fault: Callable[[], bool]
+    mend: Callable[[Any], None]
+    remedy: str
+    outcome: Outcome = Outcome.WAITING
+    error: str = ''
+    _applied: bool = False
+
+    def apply(self) -> None:
+        """Mend the module now or when it is imported; a second call does nothing."""
+        if not self._applied:
+            self._applied = True
+            when_imported(self.module, self._run)
+
+    def _run(self, module: Any) -> None:
+        # A mend that fails must not take the host's import down with it: the doctor reports it.
+        try:
+            faulty = self.fault()
+            if faulty:
+                self.mend(module)
+        except Exception as error:
+            self.outcome, self.error = Outcome.FAILED, f'{type(error).__name__}: {error}'
+            warnings.warn(
+                f'mmaction_kd could not mend "{self.name}" ({self.error}); '
+                'run `python -m mmaction_kd.doctor`.',
+                stacklevel=2,
+            )
+        else:
+            self.outcome = Outcome.MENDED if faulty else Outcome.ABSENT
+
+
+def source_of(module: str) -> str:
+    """Text of a module's source file, found without importing it; '' where there is none.
+
+    Only the top-level package is looked up by Python's finders (which imports nothing), the rest
+    is a path inside its folder.
+    """
+    top, *rest = module.split('.')
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return ''
+    if not rest:
+        return Path(spec.origin).read_text(encoding='utf-8') if spec.origin else ''
+    for folder in spec.submodule_search_locations or ():
+        base = Path(folder, *rest)
+        for file in (base.with_suffix('.py'), base / '__init__.py'):
+            if file.is_file():
+                return file.read_text(encoding='utf-8')
+    return ''
+
+
+def is_importable(module: str) -> bool:
+    """Whether a top-level module is there, without importing it."""
+    return importlib.util.find_spec(module) is not None
+
+
+def version_of(distribution: str) -> str:
+    """Version of an installed distribution, '' where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ''
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version: '2.14.1+cpu' -> (2, 14, 1); () where there are none."""
+    found = re.match(r'\d+(\.\d+)*', version)
+    return tuple(int(part) for part in found.group().split('.')) if found else ()

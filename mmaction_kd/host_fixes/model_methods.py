@@ -1,0 +1,82 @@
+"""Methods of MMAction2's models that do less than their callers expect."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from mmaction_kd.host_fixes.mend import Mend, source_of
+
+# Where scores reach NumPy, which has no bfloat16. Every other head inherits these.
+_SCORE_METHODS = {
+    'BaseHead': ('loss_by_feat', 'predict_by_feat'),
+    'OmniHead': ('loss_by_feat',),
+    'RGBPoseHead': ('loss_by_scores', 'predict_by_scores'),
+}
+
+
+def _heads_refuse_bfloat16() -> bool:
+    return 'cls_scores.detach().cpu().numpy()' in source_of('mmaction.models.heads.base')
+
+
+def _on_float_scores(method: Callable) -> Callable:
+    import torch
+
+    @functools.wraps(method)
+    def with_float_scores(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
+        if cls_scores.dtype is torch.bfloat16:
+            cls_scores = cls_scores.float()
+        return method(self, cls_scores, *args, **kwargs)
+
+    return with_float_scores
+
+
+def _score_in_float(heads: Any) -> None:
+    for head, methods in _SCORE_METHODS.items():
+        for method in methods:
+            owner = getattr(heads, head)
+            setattr(owner, method, _on_float_scores(vars(owner)[method]))
+
+
+def _train_returns_none() -> bool:
+    return 'def train(self, mode: bool = True) -> None:' in source_of(
+        'mmaction.models.backbones.resnet3d'
+    )
+
+
+def _returning_self(train: Callable) -> Callable:
+    @functools.wraps(train)
+    def train_and_return(self: Any, mode: bool = True) -> Any:
+        train(self, mode)
+        return self
+
+    return train_and_return
+
+
+def _return_self(backbones: Any) -> None:
+    exported = [vars(backbones)[name] for name in backbones.__all__]
+    classes = {base for backbone in exported for base in backbone.__mro__}
+    for owner in classes:
+        if owner.__module__.startswith('mmaction.') and 'train' in vars(owner):
+            owner.train = _returning_self(vars(owner)['train'])
+
+
+MENDS = (
+    Mend(
+        name='Got unsupported ScalarType BFloat16: heads under bfloat16 autocast',
+        hosts=('mmaction2',),
+        module='mmaction.models.heads',
+        fault=_heads_refuse_bfloat16,
+        mend=_score_in_float,
+        remedy='train in float16 or float32',
+    ),
+    Mend(
+        name="backbone.eval() returns None and can't be chained",
+        hosts=('mmaction2',),
+        module='mmaction.models.backbones',
+        fault=_train_returns_none,
+        mend=_return_self,
+        remedy='call .train() and .eval() in a line of their own',
+    ),
+)
