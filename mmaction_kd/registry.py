@@ -19,3 +19,4 @@ def _child(name: str, parent: root.Registry, *locations: str) -> root.Registry:
 MODELS = _child('model', root.MODELS, 'models')
 TRANSFORMS = _child('transform', root.TRANSFORMS, 'datasets.transforms')
 METRICS = _child('metric', root.METRICS, 'evaluation')
+HOOKS = _child('hook', root.HOOKS, 'engine')

@@ -3,6 +3,10 @@
 # Where there is no GPU, DEVICES is the number of processes (gloo).
 # Several machines: NNODES, NODE_RANK, MASTER_ADDR, PORT.
 set -euo pipefail
+if (($# < 3)); then
+    echo "usage: tools/dist_test.sh CONFIG CHECKPOINT DEVICES [arguments of tools/test.py]" >&2
+    exit 2
+fi
 config=$1
 checkpoint=$2
 devices=$3

@@ -3,6 +3,10 @@
 # Where there is no GPU, DEVICES is the number of processes (gloo).
 # Several machines: NNODES, NODE_RANK, MASTER_ADDR, PORT.
 set -euo pipefail
+if (($# < 2)); then
+    echo "usage: tools/dist_train.sh CONFIG DEVICES [arguments of tools/train.py]" >&2
+    exit 2
+fi
 config=$1
 devices=$2
 exec "${PYTHON:-python}" -m torch.distributed.run \

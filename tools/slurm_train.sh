@@ -2,6 +2,10 @@
 # tools/slurm_train.sh PARTITION JOB_NAME CONFIG [arguments of tools/train.py]
 # GPUS in all (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS.
 set -euo pipefail
+if (($# < 3)); then
+    echo "usage: tools/slurm_train.sh PARTITION JOB_NAME CONFIG [arguments of tools/train.py]" >&2
+    exit 2
+fi
 partition=$1
 job_name=$2
 config=$3

@@ -1,5 +1,8 @@
 """Test a checkpoint: MMAction2's arguments, on this package's configs and on its own.
 
+Left out are --show, --show-dir, --interval and --wait-time: MMAction2's VisualizationHook draws
+neither several views nor several pathways.
+
 Usage: python tools/test.py CONFIG CHECKPOINT [--dump scores.pkl] [--work-dir DIR] ...
 On several devices: tools/dist_test.sh CONFIG CHECKPOINT DEVICES [the same arguments].
 """
@@ -21,12 +24,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='path or URL of a checkpoint')
     parser.add_argument('--work-dir', help='where the metrics go')
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
-    parser.add_argument('--show-dir', help='write visualisations here')
-    parser.add_argument('--show', action='store_true', help='show visualisations in a window')
-    parser.add_argument('--interval', type=int, default=1, help='visualise every n-th sample')
-    parser.add_argument(
-        '--wait-time', type=float, default=2, help='how long a window stays, in seconds'
-    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -47,15 +44,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Apply the command line to the config; where both speak, the command line wins."""
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
-    if args.show or args.show_dir is not None:
-        cfg.default_hooks.visualization = dict(
-            type='VisualizationHook',
-            enable=True,
-            show=args.show,
-            out_dir=args.show_dir,
-            interval=args.interval,
-            wait_time=args.wait_time,
-        )
     cfg.merge_from_dict(args.cfg_options)
     if args.dump is not None:
         metrics = cfg.test_evaluator

@@ -53,6 +53,7 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Apply the command line to the config; where both speak, the command line wins."""
+    cfg.merge_from_dict(args.cfg_options)
     cfg.launcher = args.launcher
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -63,12 +64,19 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise SystemExit(
+                'train: --auto-scale-lr needs auto_scale_lr.base_batch_size, the batch that the '
+                f'learning rate is meant for, got none in {args.config}; set it with --cfg-options.'
+            )
         cfg.auto_scale_lr.enable = True
-    if args.seed is not None or 'randomness' not in cfg:
-        cfg.randomness = dict(seed=args.seed)
-    cfg.randomness.setdefault('diff_rank_seed', args.diff_rank_seed)
-    cfg.randomness.setdefault('deterministic', args.deterministic)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg.randomness = dict(dict(seed=None), **cfg.get('randomness', {}))
+    if args.seed is not None:
+        cfg.randomness.seed = args.seed
+    if args.diff_rank_seed:
+        cfg.randomness.diff_rank_seed = True
+    if args.deterministic:
+        cfg.randomness.deterministic = True
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(args.config).stem)))

@@ -10,6 +10,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),  # a resumed run repeats the whole one
     sync_buffers=dict(type='SyncBuffersHook'),
 )
 env_cfg = dict(
@@ -21,5 +22,6 @@ log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 log_level = 'INFO'
+randomness = dict(seed=0)  # without a seed a resumed run shuffles in another order
 load_from = None
 resume = False

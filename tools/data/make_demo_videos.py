@@ -2,13 +2,14 @@
 
     python tools/data/make_demo_videos.py OUT [--train N] [--test N] [--seed S]
 
-Each video is an .mp4 of a few seconds with a bar on a cluttered ground. The four classes come in
-two pairs, one for each pathway of MBD:
+Each video is an .mp4 of a few seconds with a striped square on a noisy ground. The four classes
+come in two pairs, one for each pathway of MBD:
 
-- spin_left, spin_right: the bar turns once in 8 frames, its colour is one all the time. Frames 8
-  apart show the same angle, so only consecutive frames tell the direction.
-- red_then_blue, blue_then_red: the bar stands still and changes its colour once, near the middle.
-  Few runs of 16 consecutive frames show the change, so only the order over the clip tells.
+- drift_left, drift_right: the stripes move by one period in 8 frames, in one colour all the time.
+  Frames 8 apart look the same, so only consecutive frames tell the direction.
+- red_then_blue, blue_then_red: the stripes stand still and change their colour once, near the
+  middle. Few runs of 16 consecutive frames show the change, so only the order over the whole clip
+  tells.
 
 Writes OUT/videos/CLASS/*.mp4 and OUT/{train,test}.txt with lines `path label`, as VideoDataset
 reads them, and OUT/classes.txt.
@@ -20,10 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-CLASSES = ('spin_left', 'spin_right', 'red_then_blue', 'blue_then_red')
+CLASSES = ('drift_left', 'drift_right', 'red_then_blue', 'blue_then_red')
 WIDTH, HEIGHT, FRAMES, FPS = 96, 72, 136, 25
 RED, BLUE = (40, 40, 230), (230, 60, 40)  # BGR
-TURN = 8  # frames
+PERIOD = 16  # pixels
+SPEED = 2  # pixels per frame: one period in 8 frames
 
 
 def render(label: str, rng: np.random.Generator) -> np.ndarray:
@@ -36,28 +38,24 @@ def render(label: str, rng: np.random.Generator) -> np.ndarray:
     Returns:
         Frames (T, H, W, 3), uint8, BGR.
     """
-    ground = rng.integers(60, 180, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
+    ground = rng.integers(90, 150, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
     ground = cv2.resize(ground, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    centre = np.array([rng.uniform(38, WIDTH - 38), rng.uniform(32, HEIGHT - 32)])
-    length, start = rng.uniform(18, 26), rng.uniform(0, 2 * np.pi)
-    first, second = (RED, BLUE) if rng.random() < 0.5 else (BLUE, RED)
-    if label.startswith('spin'):
-        step = 2 * np.pi / TURN * (-1 if label == 'spin_left' else 1)
-        second = first
+    side = int(rng.integers(40, 57))
+    left, top = int(rng.integers(WIDTH - side + 1)), int(rng.integers(HEIGHT - side + 1))
+    phase = rng.integers(PERIOD)
+    speed = {'drift_left': -SPEED, 'drift_right': SPEED}.get(label, 0)
+    if label.startswith('drift'):
+        first = second = (RED, BLUE)[rng.integers(2)]
     else:
-        step = 0.0
         first, second = (RED, BLUE) if label == 'red_then_blue' else (BLUE, RED)
     change = int(FRAMES * rng.uniform(0.4, 0.6))
     frames = np.empty((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
     for t in range(FRAMES):
-        angle = start + step * t
-        tip = centre + length * np.array([np.cos(angle), np.sin(angle)])
-        frame = ground.copy()
-        colour = first if t < change else second
-        cv2.line(frame, _pixel(centre), _pixel(tip), colour, 7, cv2.LINE_AA)
-        cv2.circle(frame, _pixel(centre), 7, (250, 250, 250), -1, cv2.LINE_AA)
-        noise = rng.integers(-8, 9, frame.shape)
-        frames[t] = np.clip(frame + noise, 0, 255)
+        bright = (np.arange(side) - speed * t + phase) % PERIOD < PERIOD // 2  # (side,)
+        colour = np.array(first if t < change else second)
+        frame = ground.astype(np.int64)
+        frame[top : top + side, left : left + side] = np.where(bright[:, None], colour, 245)
+        frames[t] = np.clip(frame + rng.integers(-8, 9, frame.shape), 0, 255)
     return frames
 
 
@@ -100,10 +98,6 @@ def make_videos(out: Path, num_videos: dict, seed: int) -> None:
         (out / f'{split}.txt').write_text('\n'.join(lines) + '\n')
         print(f'{split}: {len(lines)} videos in {out / "videos"}', flush=True)
     (out / 'classes.txt').write_text('\n'.join(CLASSES) + '\n')
-
-
-def _pixel(point: np.ndarray) -> tuple:
-    return tuple(int(x) for x in point.round())
 
 
 def main() -> None:

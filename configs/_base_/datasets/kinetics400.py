@@ -3,7 +3,7 @@
 train_dataloader = dict(
     batch_size=8,
     num_workers=8,
-    persistent_workers=True,
+    persistent_workers=False,  # EpochSeedHook seeds them when they start
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='VideoDataset',

@@ -1,0 +1,5 @@
+"""What takes part in a run besides the model and the data."""
+
+from mmaction_kd.engine.hooks import EpochSeedHook
+
+__all__ = ['EpochSeedHook']

@@ -1,0 +1,284 @@
+"""What parts of this package cost, each as a ratio against an alternative in the same run.
+
+    python tools/analysis_tools/benchmark.py decode VIDEO [VIDEO ...]
+    python tools/analysis_tools/benchmark.py mbd-step [--config CONFIG] [--batch-size N]
+    python tools/analysis_tools/benchmark.py temporal-encoder [--frames 16 1024]
+
+Both sides run in turn, pair by pair and each first in every other pair, after a warm-up. Printed
+(and written, with --out FILE.json): the ratio of the medians, the quartiles of the pairs' ratios,
+both medians in seconds. Other work on the machine moves both sides; look at the quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from torch.nn import functional as F
+
+import mmaction_kd
+from mmaction_kd.registry import MODELS, TRANSFORMS
+
+MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
+
+
+def compare(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    pairs: int,
+    device: str = 'cpu',
+    warmup: int = 1,
+) -> dict:
+    """Time two functions side by side.
+
+    Args:
+        ours: what is measured.
+        theirs: what it is measured against.
+        pairs: runs of each.
+        device: waited for, if it works asynchronously.
+        warmup: runs of each that are not counted.
+
+    Returns:
+        ``ratio`` of the medians, ``quartiles`` of the ratios of the pairs, both ``median`` s.
+    """
+
+    def seconds(function: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        function()
+        if device.startswith('cuda'):
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - start
+
+    for _ in range(warmup):
+        seconds(ours), seconds(theirs)
+    times: dict[str, list[float]] = dict(ours=[], theirs=[])
+    sides = [('ours', ours), ('theirs', theirs)]
+    for pair in range(pairs):
+        for name, function in sides if pair % 2 else reversed(sides):
+            times[name].append(seconds(function))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    ratios = [a / b for a, b in zip(times['ours'], times['theirs'], strict=True)]
+    return dict(
+        ratio=medians['ours'] / medians['theirs'],
+        quartiles=np.quantile(ratios, [0.25, 0.75]).tolist(),
+        ours_seconds=medians['ours'],
+        theirs_seconds=medians['theirs'],
+        pairs=pairs,
+    )
+
+
+def decode(args: argparse.Namespace) -> dict[str, dict]:
+    """One decode for both pathways against one for each, at the same frame indices."""
+    cfg = Config.fromfile(args.config)
+    step = next(s for s in cfg.train_pipeline if s.type == 'mmaction_kd.PathwayPipelines')
+    together = TRANSFORMS.build(step)
+    # Alphabetically, as PathwayPipelines draws its random numbers.
+    alone = {name: list(step.pathways[name]) for name in sorted(step.pathways)}
+    for name, steps in alone.items():
+        if 'Init' not in steps[0].type:
+            alone[name] = [dict(type='DecordInit'), *steps]
+    cut = {name: _up_to_decode(steps) for name, steps in alone.items()}
+    whole = {name: Compose(steps) for name, steps in alone.items()}
+
+    def stock(pipelines: dict[str, Compose], video: str) -> None:
+        np.random.seed(0)
+        for pipeline in pipelines.values():
+            pipeline(dict(filename=video, start_index=0, modality='RGB', label=0))
+
+    def shared(run: Callable[[dict], object], video: str) -> None:
+        np.random.seed(0)
+        run(dict(filename=video, label=0))
+
+    results = {}
+    for video in args.videos:
+        results[f'decode {Path(video).name}'] = compare(
+            lambda video=video: shared(together.decode, video),
+            lambda video=video: stock(cut, video),
+            args.pairs,
+        )
+        results[f'pipeline {Path(video).name}'] = compare(
+            lambda video=video: shared(together, video),
+            lambda video=video: stock(whole, video),
+            args.pairs,
+        )
+    for kind in ('decode', 'pipeline'):
+        ratios = [r['ratio'] for name, r in results.items() if name.startswith(kind)]
+        results[f'{kind}, median of {len(ratios)} videos'] = dict(
+            ratio=statistics.median(ratios), quartiles=np.quantile(ratios, [0.25, 0.75]).tolist()
+        )
+    return results
+
+
+def mbd_step(args: argparse.Namespace) -> dict[str, dict]:
+    """A training step of MBD against one of each pathway alone, on the same inputs."""
+    cfg = Config.fromfile(args.config)
+    pipeline = Compose(cfg.train_pipeline)
+    video = np.random.default_rng(0).integers(0, 256, (160, 256, 320, 3), dtype=np.uint8)
+    frames = dict(array=video, total_frames=len(video), start_index=0, modality='RGB', label=0)
+    batch = pseudo_collate([pipeline(dict(frames)) for _ in range(args.batch_size)])
+    model = MODELS.build(cfg.model).to(args.device).train()
+    data = model.data_preprocessor(batch, training=True)
+    inputs, samples = data['inputs'], data['data_samples']
+    optimizers = {
+        name: torch.optim.SGD(part.parameters(), lr=1e-5, momentum=0.9)
+        for name, part in dict(model.pathways, mbd=model).items()
+    }
+
+    def train_step(name: str, part: torch.nn.Module, part_inputs: object) -> None:
+        with torch.autocast(args.device.split(':')[0], torch.bfloat16, enabled=args.amp):
+            losses = part(part_inputs, samples, mode='loss')
+        loss, _ = part.parse_losses(losses)
+        optimizers[name].zero_grad()
+        loss.backward()
+        optimizers[name].step()
+
+    def both_alone() -> None:
+        for name, pathway in model.pathways.items():
+            train_step(name, pathway, inputs[f'{name}_pathway'])
+
+    title = f'MBD step, {Path(args.config).stem}, batch {args.batch_size}'
+    result = compare(
+        lambda: train_step('mbd', model, inputs), both_alone, args.pairs, device=args.device
+    )
+    return {title: result}
+
+
+def temporal_encoder(args: argparse.Namespace) -> dict[str, dict]:
+    """The temporal encoder to its [CLS], forward and backward, against Hugging Face's Longformer.
+
+    Theirs is padded to a multiple of twice the window, 36 tokens, as VTN calls it.
+    """
+    from mmaction_kd.models.backbones import LongformerEncoder
+
+    theirs = _hugging_face_longformer().to(args.device).train()
+    ours = LongformerEncoder().to(args.device).train()
+    results = {}
+    for num_frames in args.frames:
+        length = 1 + num_frames
+        tokens = torch.randn(args.batch_size, length, 768, device=args.device, requires_grad=True)
+        frame_inds = 8 * torch.arange(num_frames, device=args.device).expand(args.batch_size, -1)
+        padding = -length % 36
+        kept = F.pad(torch.ones(args.batch_size, length, device=args.device), (0, padding))
+        is_cls = torch.zeros_like(kept, dtype=torch.long)
+        is_cls[:, 0] = 1
+        positions = F.pad(F.pad(frame_inds % 286, (1, 0), value=286), (0, padding), value=287)
+
+        def run_ours(tokens=tokens, frame_inds=frame_inds) -> None:
+            with torch.autocast(args.device.split(':')[0], torch.bfloat16, enabled=args.amp):
+                cls = ours(tokens, frame_inds)[:, 0]
+            cls.float().sum().backward()
+
+        def run_theirs(
+            tokens=tokens, kept=kept, is_cls=is_cls, positions=positions, padding=padding
+        ) -> None:
+            with torch.autocast(args.device.split(':')[0], torch.bfloat16, enabled=args.amp):
+                cls = theirs(
+                    inputs_embeds=F.pad(tokens, (0, 0, 0, padding)),
+                    attention_mask=kept,
+                    global_attention_mask=is_cls,
+                    token_type_ids=is_cls,
+                    position_ids=positions,
+                ).last_hidden_state[:, 0]
+            cls.float().sum().backward()
+
+        name = f'temporal encoder, {length} tokens, batch {args.batch_size}'
+        results[name] = compare(run_ours, run_theirs, args.pairs, args.device, warmup=3)
+    return results
+
+
+def _up_to_decode(steps: list) -> Compose:
+    kinds = [str(step['type']) for step in steps]
+    return Compose(steps[: next(i for i, kind in enumerate(kinds) if 'Decode' in kind) + 1])
+
+
+def _hugging_face_longformer() -> torch.nn.Module:
+    try:
+        from transformers import LongformerConfig, LongformerModel
+    except ImportError as error:
+        raise SystemExit(
+            'benchmark: temporal-encoder compares with transformers, which is not installed; '
+            'pip install -r requirements/tests.txt'
+        ) from error
+    config = LongformerConfig(
+        attention_window=[18] * 3,
+        num_hidden_layers=3,
+        num_attention_heads=12,
+        hidden_size=768,
+        intermediate_size=3072,
+        max_position_embeddings=288,
+        pad_token_id=-1,
+        vocab_size=4,
+    )
+    model = LongformerModel(config, add_pooling_layer=False)
+    model.embeddings.word_embeddings = None
+    return model
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--pairs', type=int, default=21, help='runs of each side')
+    common.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
+    common.add_argument('--amp', action='store_true', help='bfloat16 autocast')
+    common.add_argument('--threads', type=int, help='threads of torch on the CPU')
+    common.add_argument('--out', type=Path, help='write the results to this .json file')
+    commands = parser.add_subparsers(dest='command', required=True)
+    command = commands.add_parser('decode', parents=[common], help=decode.__doc__)
+    command.add_argument('videos', nargs='+', help='paths of videos')
+    command.add_argument('--config', default=MBD_CONFIG, help='where the train pipeline is')
+    command.set_defaults(run=decode)
+    command = commands.add_parser('mbd-step', parents=[common], help=mbd_step.__doc__)
+    command.add_argument('--config', default=MBD_CONFIG, help='where the model is')
+    command.add_argument('--batch-size', type=int, default=1)
+    command.set_defaults(run=mbd_step)
+    name = 'temporal-encoder'
+    command = commands.add_parser(name, parents=[common], help='against transformers')
+    command.add_argument('--frames', type=int, nargs='+', default=[16, 1024])
+    command.add_argument('--batch-size', type=int, default=1)
+    command.set_defaults(run=temporal_encoder)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    warnings.filterwarnings('ignore')
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    results = args.run(args)
+    for name, result in results.items():
+        low, high = result['quartiles']
+        line = f'{name:58} ratio {result["ratio"]:.3f} (quartiles {low:.3f} to {high:.3f})'
+        if 'pairs' in result:
+            ours, theirs = 1e3 * result['ours_seconds'], 1e3 * result['theirs_seconds']
+            line += f', {ours:.1f} ms against {theirs:.1f} ms, {result["pairs"]} pairs'
+        print(line)
+    if args.out is not None:
+        machine = dict(
+            processor=platform.processor() or platform.machine(),
+            threads=torch.get_num_threads(),
+            device=torch.cuda.get_device_name() if args.device != 'cpu' else 'cpu',
+            amp=args.amp,
+            torch=torch.__version__,
+            mmaction_kd=mmaction_kd.__version__,
+        )
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(dict(machine=machine, results=results), indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    main()
