@@ -27,8 +27,12 @@ lint: install  ## style and types
 	ruff format --check
 	mypy
 
-bench: install  ## the project's timings, each as a ratio against an alternative in the same run
-	python tools/analysis_tools/benchmark.py all --out work_dirs/benchmark
+BENCH := python tools/analysis_tools/benchmark.py
+VIDEOS ?= $(wildcard data/demo/videos/*/test_000.mp4)
+bench: install  ## timings, each as a ratio against an alternative in the same run; VIDEOS=... of yours
+	$(BENCH) decode $(VIDEOS) --out work_dirs/benchmark/decode.json
+	$(BENCH) mbd-step --config configs/mbd/tiny_r3d_vtn.py --batch-size 8 --out work_dirs/benchmark/mbd_step.json
+	$(BENCH) temporal-encoder --out work_dirs/benchmark/temporal_encoder.json
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) work_dirs data/demo

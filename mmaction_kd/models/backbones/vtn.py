@@ -1,0 +1,148 @@
+"""VTN: a 2D backbone sees each frame, a Longformer relates the frames in time."""
+
+import torch
+from mmengine.model import BaseModule
+from mmpretrain.models.backbones import VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
+from mmaction_kd.models.backbones.longformer import LongformerEncoder
+from mmaction_kd.registry import MODELS
+
+VIT_B16 = dict(
+    type='mmpretrain.VisionTransformer', arch='b', img_size=224, patch_size=16, out_type='cls_token'
+)
+
+
+@MODELS.register_module()
+class VTN(BaseModule):
+    r"""Video Transformer Network: the global pathway of MBD.
+
+    .. math:: \text{feature} = \text{Longformer}([\text{CLS}, \phi(x_1), \dots, \phi(x_T)])_0
+
+    with the frames :math:`x_t` and the spatial backbone :math:`\phi`. A ViT gives its [CLS], a
+    convolutional network the mean of its last feature map.
+
+    Features for distillation, by module path: ``spatial_backbone`` (N V T, width of the
+    backbone), ``frame_projection`` (N V, T, D), ``temporal_encoder.layers.<i>`` (N V, 1 + T, D;
+    the last one (N V, 1, D) unless ``cls_only=False``), [CLS] always first.
+
+    Source: Neimark et al., Video Transformer Network, 2021; the paper MBD, section 2.2.
+    Differs from the paper: frame indices are relative to the clip, 0, ``frame_interval``, ...:
+    the indices of the whole video that VTN uses in its full-video test are beyond those that
+    training has seen.
+
+    Args:
+        spatial_backbone: Config of a 2D backbone of mmpretrain or MMAction2. None: ViT-B/16.
+        embed_dims: Width D of the temporal encoder. Where the backbone has another width, a
+            linear projection leads to it (ResNet-50's 2048 is not divisible by 12 heads).
+        frame_interval: Frames of the video from one input frame to the next, as in
+            ``SampleFrames``.
+        num_layers: Layers of the temporal encoder.
+        num_heads: Heads of the temporal encoder; divides ``embed_dims``.
+        window_size: Frames in its attention window, both sides together; even.
+        drop_rate: Its probability of dropping a feature.
+        attn_drop_rate: Its probability of dropping an attention weight.
+        max_positions: Rows of its position table; frame indices wrap modulo two less.
+        cls_only: The last block of a ViT and of the temporal encoder compute only what the
+            output depends on. False: hooks see all of their tokens.
+        init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``embed_dims`` or ``window_size`` is odd.
+
+    Example:
+        >>> import torch
+        >>> tiny = dict(embed_dims=24, num_layers=2, num_heads=2, feedforward_channels=48)
+        >>> vit = dict(type='mmpretrain.VisionTransformer', arch=tiny, img_size=32)
+        >>> vtn = VTN(vit, embed_dims=24, num_heads=2)
+        >>> vtn(torch.rand(2, 3, 8, 32, 32)).shape
+        torch.Size([2, 24])
+    """
+
+    def __init__(
+        self,
+        spatial_backbone: dict | None = None,
+        embed_dims: int = 768,
+        frame_interval: int = 8,
+        num_layers: int = 3,
+        num_heads: int = 12,
+        window_size: int = 18,
+        drop_rate: float = 0.1,
+        attn_drop_rate: float = 0.1,
+        max_positions: int = 288,
+        cls_only: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.frame_interval = frame_interval
+        self.temporal_encoder = LongformerEncoder(
+            embed_dims,
+            num_layers,
+            num_heads,
+            window_size,
+            drop_rate,
+            attn_drop_rate,
+            max_positions,
+            cls_only,
+        )
+        self.spatial_backbone = MODELS.build(spatial_backbone or VIT_B16)
+        # A hook, not a wrapper: the keys of the checkpoint stay those of the 2D backbone.
+        self.spatial_backbone.register_forward_hook(_frame_vectors)
+        if cls_only and isinstance(self.spatial_backbone, VisionTransformer):
+            narrow_last_block(self.spatial_backbone)
+
+        width = _output_width(self.spatial_backbone)
+        self.frame_projection = (
+            nn.Identity() if width == embed_dims else nn.Linear(width, embed_dims)
+        )
+        self.cls_token = nn.Parameter(torch.randn(1, 1, embed_dims))
+
+    def forward(
+        self, imgs: Tensor, frame_inds: Tensor | None = None, keep: Tensor | None = None
+    ) -> Tensor:
+        """Encode clips.
+
+        Args:
+            imgs: Normalised clips, (N V, C, T, H, W).
+            frame_inds: Index of each frame, counted from the start of its clip, (N V, T). None:
+                0, ``frame_interval``, 2 ``frame_interval``, ...
+            keep: False for frames that are padding, (N V, T). None: no padding.
+
+        Returns:
+            The feature of each clip, (N V, D).
+        """
+        clips, _, frames = imgs.shape[:3]
+        if frame_inds is None:
+            ids = self.frame_interval * torch.arange(frames, device=imgs.device)
+            frame_inds = ids.expand(clips, -1)
+        if keep is not None:
+            keep = F.pad(keep, (1, 0), value=True)  # (N V, T) -> (N V, 1 + T), [CLS] is kept
+
+        images = imgs.transpose(1, 2).flatten(0, 1)  # (N V, C, T, H, W) -> (N V T, C, H, W)
+        feats = self.spatial_backbone(images).unflatten(0, (clips, frames))
+        feats = self.frame_projection(feats)  # (N V, T, D)
+        tokens = torch.cat([self.cls_token.expand(clips, -1, -1), feats], 1)
+        return self.temporal_encoder(tokens, frame_inds, keep)[:, 0]
+
+
+def _frame_vectors(backbone: nn.Module, inputs: tuple, outputs: Tensor | tuple) -> Tensor:
+    """Forward hook: the last output of a 2D backbone as one vector an image, (B, D)."""
+    feats = outputs[-1] if isinstance(outputs, tuple) else outputs
+    if feats.ndim not in (2, 4):
+        raise ValueError(
+            'VTN: spatial_backbone must give a vector (B, D) or a map (B, D, H, W) an image, got '
+            f"{tuple(feats.shape)}; a ViT does so with out_type='cls_token' or 'avg_featmap'."
+        )
+    return feats.mean((2, 3)) if feats.ndim == 4 else feats
+
+
+@torch.no_grad()
+def _output_width(backbone: nn.Module) -> int:
+    """Width D of a 2D backbone's vectors, by one small image in eval mode."""
+    training = backbone.training
+    backbone.eval()
+    width = backbone(torch.zeros(1, 3, 64, 64)).shape[1]
+    backbone.train(training)
+    return width

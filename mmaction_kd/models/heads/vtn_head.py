@@ -1,0 +1,50 @@
+"""The classifier of VTN."""
+
+from mmaction.models.heads import BaseHead
+from mmengine.model.weight_init import normal_init
+from torch import Tensor, nn
+
+from mmaction_kd.registry import MODELS
+
+
+@MODELS.register_module()
+class VTNHead(BaseHead):
+    r"""A two-layer classifier on the [CLS] feature of VTN.
+
+    .. math:: z = W_2 \, \text{Dropout}(\text{GELU}(W_1 \, \text{LN}(x)))
+
+    Source: the MLP head of Neimark et al., Video Transformer Network, 2021; initialised
+    N(0, 0.02) as MBD states.
+
+    Args:
+        num_classes: Number of classes K.
+        in_channels: Width D of the feature.
+        dropout_ratio: Probability of dropping a hidden feature.
+        init_std: Standard deviation of the initial weights.
+        **kwargs: Of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 768,
+        dropout_ratio: float = 0.5,
+        init_std: float = 0.02,
+        **kwargs,
+    ) -> None:
+        super().__init__(num_classes, in_channels, **kwargs)
+        self.init_std = init_std
+        self.norm = nn.LayerNorm(in_channels)
+        self.fc = nn.Linear(in_channels, in_channels)
+        self.act = nn.GELU()
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.fc_cls = nn.Linear(in_channels, num_classes)
+
+    def init_weights(self) -> None:
+        """N(0, ``init_std``) weights and zero biases in both linear layers."""
+        normal_init(self.fc, std=self.init_std)
+        normal_init(self.fc_cls, std=self.init_std)
+
+    def forward(self, x: Tensor, **kwargs) -> Tensor:
+        """Features (N V, D) -> logits (N V, K). MMAction2's extra arguments have no use here."""
+        return self.fc_cls(self.dropout(self.act(self.fc(self.norm(x)))))
