@@ -12,7 +12,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmaction_kd.models.losses.dominance import Dominance, check_choice
+from mmaction_kd.choices import check_choice
+from mmaction_kd.models.losses.dominance import Dominance
 from mmaction_kd.registry import MODELS
 
 

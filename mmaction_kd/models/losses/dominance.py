@@ -15,6 +15,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from mmaction_kd.choices import check_choice
+
 PATHWAYS = ('local', 'global')
 
 
@@ -88,22 +90,6 @@ def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> di
     else:
         local = dominance['local'] >= dominance['global']
     return {'local': local, 'global': ~local}
-
-
-def check_choice(owner: str, key: str, value: object, choices: tuple) -> None:
-    """Refuse a setting that is not among its choices, by name.
-
-    Args:
-        owner: the component that the user configures.
-        key: the setting's name.
-        value: what the user gave.
-        choices: what is possible.
-
-    Raises:
-        ValueError: ``value`` is not in ``choices``.
-    """
-    if value not in choices:
-        raise ValueError(f'{owner}: {key} must be one of {list(choices)}, got {value!r}.')
 
 
 class Dominance(nn.Module):

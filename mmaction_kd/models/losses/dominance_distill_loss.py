@@ -12,12 +12,8 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
-from mmaction_kd.models.losses.dominance import (
-    PATHWAYS,
-    Dominance,
-    check_choice,
-    dominance_groups,
-)
+from mmaction_kd.choices import check_choice
+from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.registry import MODELS
 
 
