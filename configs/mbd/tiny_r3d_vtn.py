@@ -164,5 +164,5 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=15, eta_min=0, convert_to_iter_based=True),
 ]
 default_hooks = dict(
-    logger=dict(interval=5), checkpoint=dict(interval=5, max_keep_ckpts=1, save_best=None)
+    logger=dict(interval=5), checkpoint=dict(interval=5, max_keep_ckpts=2, save_best=None)
 )

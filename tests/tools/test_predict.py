@@ -1,0 +1,100 @@
+"""One call from a config, a checkpoint and a file to the action: three doors, one answer."""
+
+import runpy
+import sys
+
+import pytest
+import torch
+from mmaction.apis import MMAction2Inferencer, inference_recognizer, init_recognizer
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from tool_runs import ROOT, TINY
+
+from mmaction_kd.registry import MODELS
+
+CLASSES = ('walk', 'run', 'jump', 'sit down')
+PATHWAYS = ('local', 'global')
+
+
+@pytest.fixture(autouse=True)
+def own_scope():
+    """What init_recognizer sets globally ends with the test."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        yield
+
+
+@pytest.fixture(scope='module')
+def model_files(tmp_path_factory):
+    """Paths of a dumped MBD config and of weights that tell the classes apart."""
+    folder = tmp_path_factory.mktemp('model')
+    cfg = Config.fromfile(ROOT / TINY)
+    cfg.dump(folder / 'config.py')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(cfg.model)
+    for pathway in model.pathways.values():
+        pathway.cls_head.fc_cls.weight.data.normal_()
+    torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
+    return str(folder / 'config.py'), str(folder / 'model.pth')
+
+
+@pytest.fixture(scope='module')
+def sample(model_files, tiny_video):
+    """What inference_recognizer makes of the video."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        return inference_recognizer(init_recognizer(*model_files, device='cpu'), str(tiny_video))
+
+
+def predict(monkeypatch, capsys, *arguments):
+    """What tools/predict.py prints."""
+    monkeypatch.setattr(sys, 'argv', ['predict.py', *map(str, arguments), '--device', 'cpu'])
+    runpy.run_path(str(ROOT / 'tools/predict.py'), run_name='__main__')
+    return capsys.readouterr().out
+
+
+def test_inference_recognizer_gives_scores_and_how_they_came_about(sample):
+    fused = sum(sample.get(f'{name}_weight') * sample.get(f'{name}_score') for name in PATHWAYS)
+    assert sample.pred_score.numpy() == pytest.approx(fused.numpy(), abs=1e-6)
+    assert sample.pred_score.max() > 0.3  # the weights do tell the classes apart
+    assert (sample.local_score - sample.global_score).abs().max() > 0.01
+
+
+def test_the_inferencer_gives_the_same_scores(model_files, tiny_video, sample):
+    """It prepends steps of its own: the video is opened before the pathways see it."""
+    config, checkpoint = model_files
+    inferencer = MMAction2Inferencer(rec=config, rec_weights=checkpoint, device='cpu')
+    (found,) = inferencer(str(tiny_video))['predictions']
+    assert found['rec_scores'] == [pytest.approx(sample.pred_score.tolist(), abs=1e-6)]
+    assert found['rec_labels'] == [sample.pred_label.tolist()]
+
+
+def test_predict_names_the_classes(model_files, tiny_video, sample, monkeypatch, capsys, tmp_path):
+    (tmp_path / 'classes.txt').write_text('\n'.join(CLASSES) + '\n')
+    classes = ('--classes', tmp_path / 'classes.txt')
+    lines = predict(monkeypatch, capsys, *model_files, tiny_video, *classes).splitlines()[-4:]
+
+    def words(score, count):
+        best = sorted(zip(score.tolist(), CLASSES, strict=True), reverse=True)[:count]
+        return ', '.join(f'{name} {value:.2f}' for value, name in best)
+
+    expected = [str(tiny_video), f'  {words(sample.pred_score, 4)}']
+    for name in PATHWAYS:
+        weight, score = sample.get(f'{name}_weight').item(), sample.get(f'{name}_score')
+        expected.append(f'    {name:6} (weight {weight:.2f}): {words(score, 2)}')
+    assert lines == expected
+
+
+def test_predict_without_names_prints_numbers(
+    model_files, tiny_videos, sample, monkeypatch, capsys
+):
+    videos = (tiny_videos['short'], tiny_videos['long'])
+    lines = predict(monkeypatch, capsys, *model_files, *videos).splitlines()[-8:]
+    assert [lines[0], lines[4]] == [str(video) for video in videos]
+    best = sample.pred_label.item()
+    assert lines[5].startswith(f'  {best} {sample.pred_score[best]:.2f}, ')
+
+
+def test_predict_says_which_video_is_missing(model_files, tiny_video, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        predict(monkeypatch, capsys, *model_files, tiny_video, 'no.mp4')
+    assert 'there is no video no.mp4' in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""How the tests run the tools, and a config that is quick on the rendered video set."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TINY = 'configs/mbd/tiny_r3d_vtn.py'
+
+
+def run_tool(*command: object, code: int = 0, **env: str) -> str:
+    """Run a Python or shell script from the project's root, on one thread.
+
+    Args:
+        command: the script and its arguments.
+        code: exit code to expect.
+        env: environment variables.
+
+    Returns:
+        What it printed.
+    """
+    done = subprocess.run(
+        tool_command(*command),
+        cwd=ROOT,
+        env=tool_env(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == code, done.stdout[-6000:]
+    return done.stdout
+
+
+def tool_command(script: object, *arguments: object) -> list:
+    """A command line, with this Python for a Python script."""
+    python = [] if str(script).endswith('.sh') else [sys.executable, '-W', 'ignore']
+    return [*python, str(script), *map(str, arguments)]
+
+
+def tool_env(**env: str) -> dict:
+    """This environment, less what would make a script think that it has been launched."""
+    own = {k: v for k, v in os.environ.items() if k not in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')}
+    return own | dict(OMP_NUM_THREADS='1', PYTHON=sys.executable) | env
+
+
+def shrunken(demo_set: Path, **changes: object) -> list:
+    """``--cfg-options`` that make the tiny config train and test in seconds on the rendered set.
+
+    Args:
+        demo_set: folder of the set.
+        changes: more settings, with ``__`` for each dot.
+
+    Returns:
+        The arguments.
+    """
+    options = {
+        'train_dataloader.batch_size': 4,
+        'train_cfg.max_epochs': 1,
+        'default_hooks.logger.interval': 1,
+    }
+    for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):
+        options |= {
+            f'{loader}.num_workers': 0,
+            f'{loader}.persistent_workers': False,
+            f'{loader}.dataset.ann_file': demo_set / f'{split}.txt',
+            f'{loader}.dataset.data_prefix.video': demo_set / 'videos',
+        }
+    for name, value in changes.items():
+        options[name.replace('__', '.')] = value
+    return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
