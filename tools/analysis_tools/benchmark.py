@@ -12,6 +12,7 @@ both medians in seconds. Other work on the machine moves both sides; look at the
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -91,26 +92,30 @@ def decode(args: argparse.Namespace) -> dict[str, dict]:
     cut = {name: _up_to_decode(steps) for name, steps in alone.items()}
     whole = {name: Compose(steps) for name, steps in alone.items()}
 
-    def stock(pipelines: dict[str, Compose], video: str) -> None:
-        np.random.seed(0)
-        for pipeline in pipelines.values():
-            pipeline(dict(filename=video, start_index=0, modality='RGB', label=0))
+    def shared(run: Callable[[dict], object], video: str) -> Callable[[], None]:
+        def function() -> None:
+            np.random.seed(next(clip))
+            run(dict(filename=video, label=0))
 
-    def shared(run: Callable[[dict], object], video: str) -> None:
-        np.random.seed(0)
-        run(dict(filename=video, label=0))
+        clip = itertools.count()
+        return function
+
+    def stock(pipelines: dict[str, Compose], video: str) -> Callable[[], None]:
+        def function() -> None:
+            np.random.seed(next(clip))
+            for pipeline in pipelines.values():
+                pipeline(dict(filename=video, start_index=0, modality='RGB', label=0))
+
+        clip = itertools.count()  # the i-th run of either side draws the same clips
+        return function
 
     results = {}
     for video in args.videos:
         results[f'decode {Path(video).name}'] = compare(
-            lambda video=video: shared(together.decode, video),
-            lambda video=video: stock(cut, video),
-            args.pairs,
+            shared(together.decode, video), stock(cut, video), args.pairs
         )
         results[f'pipeline {Path(video).name}'] = compare(
-            lambda video=video: shared(together, video),
-            lambda video=video: stock(whole, video),
-            args.pairs,
+            shared(together, video), stock(whole, video), args.pairs
         )
     for kind in ('decode', 'pipeline'):
         ratios = [r['ratio'] for name, r in results.items() if name.startswith(kind)]
