@@ -11,6 +11,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from mmaction_kd.choices import check_choice
+
 
 class Recorded:
     """The last output of a module; none before it ran."""
@@ -112,11 +114,23 @@ def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Ten
 
     Returns:
         (N, D).
+
+    Raises:
+        ValueError: ``tokens`` is neither, or there is no token but [CLS] to average.
     """
+    check_choice('Intermediate feature', 'tokens', tokens, ('cls', 'mean'))
     if output.dim() > 3:
         vectors = output.flatten(2).mean(2)
+    elif output.dim() == 3 and tokens == 'cls':
+        vectors = output[:, 0]
     elif output.dim() == 3:
-        vectors = output[:, 0] if tokens == 'cls' else output[:, 1:].mean(1)
+        if output.shape[1] < 2:
+            raise ValueError(
+                "Intermediate feature: tokens='mean' needs tokens beside [CLS], got "
+                f'{tuple(output.shape)} (rows, L, D); set cls_only=False in a VTN, or name an '
+                'earlier layer.'
+            )
+        vectors = output[:, 1:].mean(1)
     else:
         vectors = output
     return vectors.reshape(num_videos, -1, vectors.shape[-1]).mean(1)

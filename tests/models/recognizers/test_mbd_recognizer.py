@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.models.recognizers.intermediate_features import pool_to_vectors
 from mmaction_kd.registry import MODELS
 
 
@@ -164,6 +165,36 @@ def test_only_the_final_layer_needs_no_features():
 def test_a_config_that_can_not_work_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         tiny_mbd.build(**changes)
+
+
+@pytest.mark.parametrize('layer', [0, 1])
+def test_the_mean_of_frame_tokens_is_a_feature_where_they_are_computed(layer):
+    """The last layer of a VTN has [CLS] alone, unless it is built with cls_only=False."""
+    feature = dict(path=f'backbone.temporal_encoder.layers.{layer}', tokens='mean')
+    features = dict(local_pathway=feature, global_pathway=feature)
+    if layer == 0:
+        assert tiny_mbd.build(features=features)(*tiny_mbd.batch(2), mode='loss')
+        return
+    with pytest.raises(ValueError, match=r"tokens='mean' needs tokens beside \[CLS\].*cls_only"):
+        tiny_mbd.build(features=features)
+    pathways = {key(h): tiny_mbd.pathway(8, 1) for h in PATHWAYS}
+    for pathway in pathways.values():
+        pathway['backbone']['cls_only'] = False
+    losses = tiny_mbd.build(features=features, **pathways)(*tiny_mbd.batch(2), mode='loss')
+    assert losses['local/loss_intermediate'].isfinite()
+
+
+def test_pooling_to_one_vector_a_video():
+    maps = torch.randn(6, 5, 2, 3, 3)  # 2 videos of 3 views
+    by_hand = maps.reshape(2, 3, 5, -1).mean((1, 3))
+    assert torch.allclose(pool_to_vectors(maps, 2), by_hand, atol=1e-6)
+    tokens = torch.randn(2, 4, 5)
+    assert torch.equal(pool_to_vectors(tokens, 2), tokens[:, 0])
+    assert torch.equal(pool_to_vectors(tokens, 2, 'mean'), tokens[:, 1:].mean(1))
+    frames = torch.randn(8, 5)  # 2 videos of 4 frames
+    assert torch.allclose(pool_to_vectors(frames, 2), frames.reshape(2, 4, 5).mean(1))
+    with pytest.raises(ValueError, match=r"tokens must be one of .*got 'max'"):
+        pool_to_vectors(tokens, 2, 'max')
 
 
 def test_an_unknown_mode_is_refused():
