@@ -1,5 +1,7 @@
 """Metrics."""
 
 from mmaction_kd.evaluation.pathway_acc_metric import PathwayAccMetric
+from mmaction_kd.evaluation.selectivity_metric import SelectivityMetric
+from mmaction_kd.evaluation.subset_acc_metric import SubsetAccMetric
 
-__all__ = ['PathwayAccMetric']
+__all__ = ['PathwayAccMetric', 'SelectivityMetric', 'SubsetAccMetric']

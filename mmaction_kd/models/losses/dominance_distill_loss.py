@@ -9,24 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
+from mmaction_kd.models.losses.group_mean import group_mean, group_size
+from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.registry import MODELS
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """Out of half precision, as autocast gives it: sums over classes overflow there.
-
-    Args:
-        x: any floating tensor.
-
-    Returns:
-        float32 for float16 and bfloat16, else as it is.
-    """
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def kl_divergence(teacher_logits: Tensor, student_logits: Tensor, temperature: float) -> Tensor:
@@ -59,42 +48,6 @@ def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
         (N,).
     """
     return (at_least_float32(teacher_feats) - at_least_float32(student_feats)).square().mean(1)
-
-
-def group_size(group: Tensor, reduction: str = 'group') -> Tensor:
-    """The divisor of equations (8)-(11): A or B, or N with ``reduction='batch'``; at least 1.
-
-    A group is counted over all ranks and divided by their number, so that the gradient that DDP
-    averages is the one of the whole batch on a single device.
-
-    Args:
-        group: mask of the group, (N,), bool.
-        reduction: 'group' or 'batch'.
-
-    Returns:
-        Scalar, float32.
-    """
-    if reduction == 'batch':
-        return torch.tensor(float(len(group)), device=group.device)
-    size = group.float().sum()
-    all_reduce(size)
-    return size.clamp_min(1) / get_world_size()
-
-
-def group_mean(per_sample: Tensor, group: Tensor, size: Tensor) -> Tensor:
-    """``(1/|G|) Σ_{i∈G} x_i`` of equations (8)-(11); 0 with valid gradients where G is empty.
-
-    A masked sum and not a branch: every rank of a DDP job has the same graph, whatever its samples.
-
-    Args:
-        per_sample: ``x``, (N,).
-        group: mask of G, (N,), bool.
-        size: ``|G|``, see :func:`group_size`.
-
-    Returns:
-        Scalar.
-    """
-    return (per_sample * group).sum() / size
 
 
 def make_projector(

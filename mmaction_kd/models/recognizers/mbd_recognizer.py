@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
 from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.models.losses.dominance_distill_loss import at_least_float32
+from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.models.recognizers.intermediate_features import (
     Recorded,
     pool_to_vectors,

@@ -9,7 +9,7 @@ import torch
 
 from mmaction_kd.models.losses import DominanceDistillLoss
 from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.models.losses.dominance_distill_loss import group_mean, group_size
+from mmaction_kd.models.losses.group_mean import group_mean, group_size
 
 CHOICES = dict(
     teacher=['dominant', 'local', 'global'],

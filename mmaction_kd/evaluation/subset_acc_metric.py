@@ -1,0 +1,99 @@
+"""Accuracy over all classes, and over each subset of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmaction.evaluation import AccMetric
+from mmengine.logging import MMLogger
+
+from mmaction_kd.class_subsets import check_partition
+from mmaction_kd.registry import METRICS
+
+
+def class_accuracies(
+    preds: np.ndarray, labels: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Top-1 accuracy of every class.
+
+    Args:
+        preds: predicted class of every video, (N,).
+        labels: true class of every video, (N,).
+        num_classes: K.
+
+    Returns:
+        Accuracy, (K,), a ratio, NaN for a class without videos; and the number of videos, (K,).
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    hits = np.bincount(labels[preds == labels], minlength=num_classes)
+    return np.where(counts > 0, hits / np.maximum(counts, 1), np.nan), counts
+
+
+@METRICS.register_module()
+class SubsetAccMetric(AccMetric):
+    """MMAction2's AccMetric, and the mean-class accuracy within each subset of the classes.
+
+    Reports ``acc/top1``, ``acc/top5``, ``acc/mean1`` and for each subset s ``acc/s_mean1``: the
+    mean over the classes of s, each by its own videos, predictions being over all K classes.
+    Classes without videos are left out of it. Logs a table with every class, worst first.
+
+    Args:
+        subsets: class indices of each subset; each class is in exactly one.
+        per_class_table: whether to log the table.
+        collect_device: as in AccMetric.
+        prefix: as in AccMetric.
+
+    Raises:
+        ValueError: the subsets leave a class out or name one twice.
+    """
+
+    def __init__(
+        self,
+        subsets: Mapping[str, Sequence[int]],
+        per_class_table: bool = True,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        check_partition(type(self).__name__, 'subsets', subsets)
+        self.subsets = {name: list(classes) for name, classes in subsets.items()}
+        self.per_class_table = per_class_table
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Count.
+
+        Args:
+            results: of each video ``pred``, scores (K,), and ``label``, its class.
+
+        Returns:
+            Ratios in [0, 1] under the names above, without prefix.
+
+        Raises:
+            ValueError: the model has another number of classes than the subsets.
+        """
+        scores = np.stack([result['pred'] for result in results])  # (N, K)
+        labels = np.array([result['label'] for result in results])
+        num_classes = sum(len(classes) for classes in self.subsets.values())
+        if scores.shape[1] != num_classes:
+            raise ValueError(
+                f'{type(self).__name__}: the subsets must hold as many classes as the model scores '
+                f'({scores.shape[1]}), got {num_classes}; use the subsets of this data set.'
+            )
+        accuracies, counts = class_accuracies(scores.argmax(1), labels, num_classes)
+        found = dict(super().compute_metrics(results))
+        for name, classes in self.subsets.items():
+            seen = [index for index in classes if counts[index]]
+            found[f'{name}_mean1'] = float(accuracies[seen].mean()) if seen else float('nan')
+        if self.per_class_table:
+            MMLogger.get_current_instance().info(self._table(accuracies, counts))
+        return found
+
+    def _table(self, accuracies: np.ndarray, counts: np.ndarray) -> str:
+        names = (self.dataset_meta or {}).get('classes') or range(len(counts))
+        subset_of = {index: name for name, classes in self.subsets.items() for index in classes}
+        lines = ['class | subset | videos | top1', '--- | --- | --- | ---']
+        for index in np.argsort(accuracies, kind='stable'):  # NaN comes last
+            top1 = f'{accuracies[index]:.4f}' if counts[index] else '-'
+            lines.append(f'{names[index]} | {subset_of[index]} | {counts[index]} | {top1}')
+        return 'Accuracy by class\n' + '\n'.join(lines)

@@ -1,0 +1,271 @@
+"""Several teachers, each for its subset of the classes, teach one student (DTKD, eqs. 10-13).
+
+Source: Park and Cho, Electronics 2025, 14(20), 4130.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmaction_kd.choices import check_choice
+from mmaction_kd.class_subsets import check_partition
+from mmaction_kd.models.losses.group_mean import group_mean, group_size
+from mmaction_kd.models.losses.hybrid_score import (
+    cross_entropy,
+    final_soft_targets,
+    full_width,
+    kl_divergence,
+    log_soft_targets,
+    reduce_batch,
+)
+from mmaction_kd.registry import MODELS
+
+
+class SubsetDistillLoss(nn.Module, ABC):
+    """What all readings of DTKD share; a subclass says how much each teacher weighs.
+
+    ::
+
+        q_final = Σ_t w_t q_t,  q_t = softmax(z_t / T)                      (3), (10)
+        L_KD    = mean_i w_i KL(q_i‖p_i),  q_final = w q,  p = softmax(z/T)  (2), (11)
+        L_total = α T² L_KD + (1 − α) L_CE                                  (13)
+
+    ``L_CE`` (12) comes from the student's own head, to be multiplied by :attr:`ce_weight`. No
+    gradient of ``L_KD`` reaches a teacher, through q or through w.
+
+    Source: DTKD, equations (2), (3), (10)-(13). Differs from the paper: the constant ``w log w``,
+    by which the literal (11) differs from the mean above, is left out unless asked for.
+
+    Args:
+        num_classes: K.
+        teachers: for each teacher its classes (indices among the K, in the order of its head where
+            that is a subset head); each class belongs to exactly one.
+        kd_weight: α of (13), in [0, 1].
+        kd_temperature: T of (2) and (3), above 0.
+        t_squared: keep the factor T² of (13).
+        teacher_head: 'subset' (as many outputs as the teacher has classes) or 'full' (K).
+        mask_value: the teacher's logit outside its subset; None leaves a full head unmasked.
+        kl_direction: 'teacher_student' KL(q‖p), or 'student_teacher' KL(p‖q), which needs a q
+            without zeros.
+        reduction: 'batchmean', 'mean' or 'subset', see
+            :func:`~mmaction_kd.models.losses.hybrid_score.reduce_batch`.
+        log_w_term: add ``w log w``, so that the value is that of the literal (11); it has no
+            gradient.
+
+    Raises:
+        ValueError: a setting is not among its choices or out of range, or two exclude each other.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        teachers: Mapping[str, Sequence[int]],
+        kd_weight: float = 0.4,
+        kd_temperature: float = 2.0,
+        t_squared: bool = True,
+        teacher_head: str = 'subset',
+        mask_value: float | None = -math.inf,
+        kl_direction: str = 'teacher_student',
+        reduction: str = 'batchmean',
+        log_w_term: bool = False,
+    ) -> None:
+        super().__init__()
+        me = type(self).__name__
+        check_partition(me, 'teachers', teachers, num_classes)
+        check_choice(me, 'teacher_head', teacher_head, ('subset', 'full'))
+        check_choice(me, 'kl_direction', kl_direction, ('teacher_student', 'student_teacher'))
+        check_choice(me, 'reduction', reduction, ('batchmean', 'mean', 'subset'))
+        if not 0 <= kd_weight <= 1:
+            raise ValueError(f'{me}: kd_weight must be in [0, 1], got {kd_weight}.')
+        if not kd_temperature > 0:
+            raise ValueError(f'{me}: kd_temperature must be above 0, got {kd_temperature}.')
+        if mask_value is None and teacher_head == 'subset':
+            raise ValueError(
+                f"{me}: mask_value=None needs teacher_head='full', got 'subset'; a subset head has "
+                'no logits outside its subset.'
+            )
+        if kl_direction == 'student_teacher' and mask_value == -math.inf:
+            raise ValueError(
+                f"{me}: kl_direction='student_teacher' needs soft targets without zeros, got "
+                f'mask_value={mask_value}; give a finite mask_value, or None with '
+                "teacher_head='full'."
+            )
+        if kl_direction == 'student_teacher' and log_w_term:
+            raise ValueError(
+                f"{me}: log_w_term=True needs kl_direction='teacher_student', got "
+                "'student_teacher'; the term belongs to KL(q_final‖p)."
+            )
+        self.num_classes = num_classes
+        self.teachers = tuple(teachers)
+        self.kd_weight = kd_weight
+        self.kd_temperature = kd_temperature
+        self.t_squared = t_squared
+        self.teacher_head = teacher_head
+        self.mask_value = mask_value
+        self.kl_direction = kl_direction
+        self.reduction = reduction
+        self.log_w_term = log_w_term
+        for name, classes in teachers.items():  # not persistent: the checkpoint is the student's
+            self.register_buffer(f'{name}_classes', torch.tensor(list(classes)), persistent=False)
+
+    @property
+    @abstractmethod
+    def routed(self) -> bool:
+        """Whether a sample needs its responsible teacher only."""
+
+    @abstractmethod
+    def weights(
+        self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
+    ) -> dict[str, Tensor]:
+        """Equation (9): how much of each teacher's soft targets enters (10).
+
+        Args:
+            logits: ``z`` of each teacher over all classes, (N, K).
+            masks: ``m`` of each teacher, (N,), bool.
+            targets: class index of every sample, (N,).
+
+        Returns:
+            ``w`` of each teacher, (N,), in [0, 1].
+        """
+
+    @property
+    def ce_weight(self) -> float:
+        """``1 − α`` of (13): what the student's own losses are multiplied by."""
+        return 1 - self.kd_weight
+
+    def responsible(self, targets: Tensor) -> dict[str, Tensor]:
+        """Equation (4): who is responsible for which samples.
+
+        Args:
+            targets: class index of every sample, (N,).
+
+        Returns:
+            For each teacher the mask (N,) of its samples, bool; each sample is in exactly one.
+        """
+        return {name: torch.isin(targets, self._classes(name)) for name in self.teachers}
+
+    def needed(self, targets: Tensor) -> dict[str, Tensor]:
+        """Which samples each teacher has to see; where it is none, it need not run.
+
+        Args:
+            targets: class index of every sample, (N,).
+
+        Returns:
+            For each teacher a mask (N,), bool: its own samples where :attr:`routed`, else all.
+        """
+        masks = self.responsible(targets)
+        if self.routed:
+            return masks
+        return {name: torch.ones_like(mask) for name, mask in masks.items()}
+
+    def forward(
+        self, student_logits: Tensor, teacher_logits: Mapping[str, Tensor], targets: Tensor
+    ) -> dict[str, Tensor]:
+        """The distillation term of (13), and what it did.
+
+        Args:
+            student_logits: ``z``, (N, K).
+            teacher_logits: ``z_t`` of each teacher, (N, classes of its head); rows that are not
+                :meth:`needed` may hold anything.
+            targets: class index of every sample, (N,).
+
+        Returns:
+            Scalars: ``loss_kd`` (``α T² L_KD``) and, not summed into the loss, for each teacher t
+            ``t/share`` (of the batch that t is responsible for), ``t/weight`` (mean w of these
+            samples) and ``t/wrong_share`` (of these samples those that t gets wrong), in [0, 1].
+
+        Raises:
+            ValueError: a teacher's head has another width than ``teacher_head`` says.
+        """
+        with torch.no_grad():
+            masks = self.responsible(targets)
+            logits = self._full_width(teacher_logits, self.needed(targets))
+            weights = self.weights(logits, masks, targets)
+            log_q = {n: log_soft_targets(z, self.kd_temperature) for n, z in logits.items()}
+            w, log_q_final = final_soft_targets(weights, log_q, masks)
+        log_p = log_soft_targets(student_logits, self.kd_temperature)
+        per_sample = w * kl_divergence(log_q_final, log_p, self.kl_direction)
+        if self.log_w_term:
+            per_sample = per_sample + torch.xlogy(w, w)
+        kd = reduce_batch(per_sample, masks, self.num_classes, self.reduction)
+        scale = self.kd_temperature**2 if self.t_squared else 1.0
+        terms = {'loss_kd': self.kd_weight * scale * kd}
+        for name, mask in masks.items():
+            size = mask.sum().clamp_min(1)
+            terms[f'{name}/share'] = mask.float().mean()
+            terms[f'{name}/weight'] = (weights[name] * mask).sum() / size
+            terms[f'{name}/wrong_share'] = ((logits[name].argmax(1) != targets) & mask).sum() / size
+        return terms
+
+    def teacher_losses(
+        self, teacher_logits: Mapping[str, Tensor], targets: Tensor
+    ) -> dict[str, Tensor]:
+        """What a teacher that is trained along learns from: (6), with gradient, on its samples.
+
+        Not stated in the paper, whose KD gradients reach only the student. Samples are counted over
+        all ranks; a teacher without samples gets 0 with valid gradients.
+
+        Args:
+            teacher_logits: as in :meth:`forward`.
+            targets: class index of every sample, (N,).
+
+        Returns:
+            For each teacher t ``t/loss_teacher``, the mean cross-entropy of its samples.
+        """
+        masks = self.responsible(targets)
+        losses = {}
+        for name, logits in self._full_width(teacher_logits, masks).items():
+            inside = torch.where(masks[name], targets, self._classes(name)[0])
+            ce = cross_entropy(logits, inside)
+            losses[f'{name}/loss_teacher'] = group_mean(ce, masks[name], group_size(masks[name]))
+        return losses
+
+    def _classes(self, name: str) -> Tensor:
+        return self.get_buffer(f'{name}_classes')
+
+    def _full_width(
+        self, teacher_logits: Mapping[str, Tensor], needed: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Each teacher's logits over all classes, zeros before masking in the rows not needed."""
+        full = {}
+        for name in self.teachers:
+            classes, logits = self._classes(name), teacher_logits[name]
+            width = len(classes) if self.teacher_head == 'subset' else self.num_classes
+            if logits.shape[1] != width:
+                raise ValueError(
+                    f"{type(self).__name__}: teacher '{name}' must have {width} outputs with "
+                    f"teacher_head='{self.teacher_head}', got {logits.shape[1]}; set num_classes "
+                    'of its head, or teacher_head.'
+                )
+            logits = logits.masked_fill(~needed[name][:, None], 0)
+            full[name] = full_width(logits, classes, self.num_classes, self.mask_value)
+        return full
+
+
+@MODELS.register_module()
+class BSKDLoss(SubsetDistillLoss):
+    """BSKD, the paper's baseline: each sample has its responsible teacher, with weight 1.
+
+    ``L_KD = mean_i KL(q_r‖p)``, r the teacher of sample i.
+
+    Source: DTKD, 4.4; its exact loss is not stated. ``zero_then_normalise`` of
+    :class:`~mmaction_kd.models.losses.HybridScoreLoss` is the same function.
+
+    Args are those of :class:`SubsetDistillLoss`.
+    """
+
+    @property
+    def routed(self) -> bool:
+        """Always."""
+        return True
+
+    def weights(
+        self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
+    ) -> dict[str, Tensor]:
+        """``w_t = m_t``."""
+        return {name: mask.to(logits[name].dtype) for name, mask in masks.items()}
