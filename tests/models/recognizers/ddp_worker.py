@@ -24,7 +24,9 @@ def rank_batch(step, rank):
 
 def build_model():
     """The same weights in every process; black frames get equal logits, others unequal ones."""
-    model = tiny_mbd.build().double()
+    # Class centres are kept over the ranks, too.
+    fusion_head = dict(type='mmaction_kd.AdaptiveFusionHead', dominance=dict(labels='centers'))
+    model = tiny_mbd.build(fusion_head=fusion_head).double()
     for pathway in model.pathways.values():
         fc = pathway.cls_head.fc_cls
         fc.weight.data.mul_(1000)
