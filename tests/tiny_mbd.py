@@ -63,9 +63,16 @@ def mbd_config(drop_rate: float = 0.0, **changes) -> dict:
 
 
 def build(**changes):
-    """Build an MBD model as a config without any default scope does."""
+    """Build an MBD model as a config without any default scope does.
+
+    Its weights are large enough for the scores to depend on the video.
+    """
     torch.manual_seed(0)
-    return MODELS.build(mbd_config(**changes))
+    model = MODELS.build(mbd_config(**changes))
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=2 * weight[0].numel() ** -0.5)
+    return model
 
 
 def batch(num_videos: int = 3, views: int = 1, seed: int = 0, dtype=torch.float32):

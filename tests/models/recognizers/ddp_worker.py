@@ -29,7 +29,7 @@ def build_model():
     model = tiny_mbd.build(fusion_head=fusion_head).double()
     for pathway in model.pathways.values():
         fc = pathway.cls_head.fc_cls
-        fc.weight.data.mul_(1000)
+        fc.weight.data.mul_(30)
         fc.bias.data.zero_()
         black = torch.zeros(1, 1, 3, 4, 16, 16, dtype=torch.float64)
         fc.bias.data.sub_(pathway(black, mode='tensor', stage='head')[0].detach())
