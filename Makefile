@@ -1,4 +1,4 @@
-# The single door: `make demo` and `make test` work on a machine that has only Python 3.10+ and pip.
+# The single door: `make demo` and `make test` work on a machine that has only Python 3.11 and pip.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -215,12 +215,11 @@ class DominanceDistillLoss(nn.Module):
         Returns:
             For each pathway a mask (N,), bool; each sample is in exactly one.
         """
+        if self.teacher != 'dominant':
+            everyone = torch.ones_like(targets, dtype=torch.bool)
+            return {name: everyone if name == self.teacher else ~everyone for name in PATHWAYS}
         feats = {name: self.dominance.features(logits[name]) for name in PATHWAYS}
-        dominance = self.dominance(feats, targets)
-        if self.teacher == 'dominant':
-            return dominance_groups(dominance, self.dominance.tie)
-        everyone = torch.ones_like(targets, dtype=torch.bool)
-        return {name: everyone if name == self.teacher else ~everyone for name in PATHWAYS}
+        return dominance_groups(self.dominance(feats, targets), self.dominance.tie)
 
     def _final(self, student: str, teacher: str, logits: Mapping[str, Tensor]) -> Tensor:
         z_student, z_teacher = logits[student], logits[teacher].detach()

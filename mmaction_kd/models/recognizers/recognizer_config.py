@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 from mmengine.config import Config, ConfigDict
@@ -36,7 +37,7 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
     """
     if isinstance(cfg, str):
         cfg = dict(config=cfg)
-    changes = ConfigDict(cfg)
+    changes = ConfigDict(copy.deepcopy(dict(cfg)))  # the caller's, nested dicts too, stays as it is
     checkpoint = changes.pop('checkpoint', None)
     path = changes.pop('config', None)
     if path is not None:

@@ -14,6 +14,7 @@ from mmengine.registry import DefaultScope, init_default_scope
 
 from mmaction_kd.models.losses.dominance import PATHWAYS
 from mmaction_kd.models.recognizers.intermediate_features import pool_to_vectors
+from mmaction_kd.models.recognizers.recognizer_config import split_recognizer_config
 from mmaction_kd.registry import MODELS
 
 
@@ -270,6 +271,17 @@ def test_each_pathway_loads_its_own_checkpoint(tmp_path):
     classifier = [k for k in own if own[k].shape != loaded[k].shape]
     assert classifier
     assert len(before) == len(model.global_pathway.state_dict())
+
+
+def test_the_config_that_names_a_recognizer_is_not_changed():
+    """A checkpoint replaces the backbone's own weights; the caller's config still names them."""
+    own = dict(type='Pretrained', checkpoint='backbone.pth')
+    cfg = Config(dict(m=dict(tiny_mbd.pathway(8, 1), checkpoint='whole.pth'))).m
+    cfg.backbone.init_cfg = own
+    to_build, checkpoint = split_recognizer_config(cfg)
+    assert (to_build.backbone.init_cfg, checkpoint) == (None, 'whole.pth')
+    assert cfg.backbone.init_cfg == own
+    assert cfg.checkpoint == 'whole.pth'
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
