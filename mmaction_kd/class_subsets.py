@@ -1,7 +1,104 @@
 """Named subsets of the classes, such as static and dynamic: which classes are whose."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+Subsets = str | Path | Mapping[str, Sequence[int]]
+
+
+class ClassSubsets(NamedTuple):
+    """The classes of a data set, and each subset of them.
+
+    Attributes:
+        classes: all K names, in the order of the labels.
+        names: for each subset its classes, in the order of the labels.
+    """
+
+    classes: tuple[str, ...]
+    names: dict[str, tuple[str, ...]]
+
+    @property
+    def indices(self) -> dict[str, list[int]]:
+        """For each subset the class indices among the K."""
+        index = {name: i for i, name in enumerate(self.classes)}
+        return {subset: [index[name] for name in names] for subset, names in self.names.items()}
+
+
+def load_subsets(path: str | Path) -> ClassSubsets:
+    """Read what tools/data/optical_flow_subsets.py writes, or a list of one's own.
+
+    ::
+
+        {"classes": ["lie", "run", "sit"],
+         "subsets": {"dynamic": ["run"], "static": ["lie", "sit"]}}
+
+    Names are matched without regard to case: UCF101 itself has HandstandPushups as a folder and
+    HandStandPushups in its videos' names.
+
+    Args:
+        path: of the JSON file; other keys are left alone.
+
+    Returns:
+        The subsets, with the names as ``classes`` spells them.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is no such JSON, a name of a subset is no class, or the subsets do not
+            hold each class exactly once.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'Class subsets: there is no file {path}; make it with '
+            f'`tools/data/optical_flow_subsets.py CONFIG --out {path}`, or write the classes of '
+            'each subset into one.'
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f'Class subsets: {path} must be JSON, got: {error}.') from error
+    if not isinstance(content, dict) or not {'classes', 'subsets'} <= content.keys():
+        raise ValueError(
+            f"Class subsets: {path} must hold 'classes' and 'subsets', got "
+            f'{sorted(content) if isinstance(content, dict) else type(content).__name__}.'
+        )
+    classes = tuple(content['classes'])
+    index = {name.lower(): i for i, name in enumerate(classes)}
+    indices = {}
+    for subset, names in sorted(content['subsets'].items()):
+        unknown = [name for name in names if name.lower() not in index]
+        if unknown:
+            raise ValueError(
+                f"Class subsets: {path} must name classes only, got {unknown} in '{subset}'; the "
+                f'classes are {list(classes)}.'
+            )
+        indices[subset] = sorted(index[name.lower()] for name in names)
+    check_partition(f'Class subsets of {path}', 'subsets', indices, len(classes))
+    return ClassSubsets(
+        classes, {subset: tuple(classes[i] for i in rows) for subset, rows in indices.items()}
+    )
+
+
+def subset_indices(subsets: Subsets) -> dict[str, list[int]]:
+    """Class indices of each subset, however they are given.
+
+    Args:
+        subsets: path of a file, see :func:`load_subsets`; or the indices themselves.
+
+    Returns:
+        Subset name to class indices.
+
+    Raises:
+        FileNotFoundError: as :func:`load_subsets`.
+        ValueError: likewise.
+    """
+    if isinstance(subsets, Mapping):
+        return {name: list(classes) for name, classes in subsets.items()}
+    return load_subsets(subsets).indices
 
 
 def check_partition(

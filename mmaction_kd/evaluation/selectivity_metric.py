@@ -15,7 +15,7 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from mmaction_kd.choices import check_choice
-from mmaction_kd.class_subsets import check_partition
+from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.models.losses.hybrid_score import kl_divergence
 from mmaction_kd.registry import METRICS
 
@@ -64,7 +64,8 @@ class SelectivityMetric(BaseMetric):
     with a head of their subset only, yet its values are finite; KL(T‖S) is the default.
 
     Args:
-        subsets: class indices of each subset, under its teacher's name; each class is in one.
+        subsets: class indices of each subset, under its teacher's name, each class in one; or the
+            path of a file with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
         direction: 'teacher_student' KL(T‖S), or 'student_teacher' KL(S‖T), which needs full heads
             or ``eps``.
         eps: smallest probability of the second distribution, in [0, 1).
@@ -79,7 +80,7 @@ class SelectivityMetric(BaseMetric):
 
     def __init__(
         self,
-        subsets: Mapping[str, Sequence[int]],
+        subsets: Subsets,
         direction: str = 'teacher_student',
         eps: float = 0.0,
         collect_device: str = 'cpu',
@@ -87,12 +88,13 @@ class SelectivityMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         me = type(self).__name__
-        check_partition(me, 'subsets', subsets)
+        indices = subset_indices(subsets)
+        check_partition(me, 'subsets', indices)
         check_choice(me, 'direction', direction, ('teacher_student', 'student_teacher'))
         if not 0 <= eps < 1:
             raise ValueError(f'{me}: eps must be in [0, 1), got {eps}.')
-        self.subset_of = {index: name for name, classes in subsets.items() for index in classes}
-        self.teachers = tuple(subsets)
+        self.subset_of = {index: name for name, classes in indices.items() for index in classes}
+        self.teachers = tuple(indices)
         self.direction = direction
         self.eps = eps
 

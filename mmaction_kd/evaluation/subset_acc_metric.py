@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from mmaction.evaluation import AccMetric
 from mmengine.logging import MMLogger
 
-from mmaction_kd.class_subsets import check_partition
+from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.registry import METRICS
 
 
@@ -39,7 +37,8 @@ class SubsetAccMetric(AccMetric):
     Classes without videos are left out of it. Logs a table with every class, worst first.
 
     Args:
-        subsets: class indices of each subset; each class is in exactly one.
+        subsets: class indices of each subset, each class in exactly one; or the path of a file
+            with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
         per_class_table: whether to log the table.
         collect_device: as in AccMetric.
         prefix: as in AccMetric.
@@ -50,14 +49,14 @@ class SubsetAccMetric(AccMetric):
 
     def __init__(
         self,
-        subsets: Mapping[str, Sequence[int]],
+        subsets: Subsets,
         per_class_table: bool = True,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_partition(type(self).__name__, 'subsets', subsets)
-        self.subsets = {name: list(classes) for name, classes in subsets.items()}
+        self.subsets = subset_indices(subsets)
+        check_partition(type(self).__name__, 'subsets', self.subsets)
         self.per_class_table = per_class_table
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:

@@ -1,5 +1,12 @@
 """Models; importing this registers them."""
 
-from mmaction_kd.models import backbones, data_preprocessors, heads, losses, recognizers
+from mmaction_kd.models import (
+    backbones,
+    data_preprocessors,
+    distillers,
+    heads,
+    losses,
+    recognizers,
+)
 
-__all__ = ['backbones', 'data_preprocessors', 'heads', 'losses', 'recognizers']
+__all__ = ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses', 'recognizers']

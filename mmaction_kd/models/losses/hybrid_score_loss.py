@@ -6,12 +6,13 @@ Source: Park and Cho, Electronics 2025, 14(20), 4130.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from mmaction_kd.choices import check_choice
+from mmaction_kd.class_subsets import Subsets
 from mmaction_kd.models.losses.hybrid_score import (
     confidence,
     cross_entropy,
@@ -53,7 +54,7 @@ class HybridScoreLoss(SubsetDistillLoss):
 
     Args:
         num_classes: K.
-        teachers: see SubsetDistillLoss, as all that is not below.
+        subsets: see SubsetDistillLoss, as all that is not below.
         s_alpha: S_α of (8), in [0, 1].
         order: when what lies outside a teacher's subset is zeroed: 'normalise_then_zero' (weights),
             'zero_then_normalise' (scores) or 'mixture' (never).
@@ -81,7 +82,7 @@ class HybridScoreLoss(SubsetDistillLoss):
     def __init__(
         self,
         num_classes: int,
-        teachers: Mapping[str, Sequence[int]],
+        subsets: Subsets,
         s_alpha: float = 0.3,
         order: str = 'normalise_then_zero',
         outside_score: str = 'teacher',
@@ -100,7 +101,7 @@ class HybridScoreLoss(SubsetDistillLoss):
     ) -> None:
         super().__init__(
             num_classes,
-            teachers,
+            subsets,
             kd_weight=kd_weight,
             kd_temperature=kd_temperature,
             t_squared=t_squared,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice
-from mmaction_kd.class_subsets import check_partition
+from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.hybrid_score import (
     cross_entropy,
@@ -43,8 +43,9 @@ class SubsetDistillLoss(nn.Module, ABC):
 
     Args:
         num_classes: K.
-        teachers: for each teacher its classes (indices among the K, in the order of its head where
-            that is a subset head); each class belongs to exactly one.
+        subsets: for each teacher, by name, its classes (indices among the K, in the order of its
+            head where that is a subset head); each class belongs to exactly one. Or the path of a
+            file with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
         kd_weight: α of (13), in [0, 1].
         kd_temperature: T of (2) and (3), above 0.
         t_squared: keep the factor T² of (13).
@@ -64,7 +65,7 @@ class SubsetDistillLoss(nn.Module, ABC):
     def __init__(
         self,
         num_classes: int,
-        teachers: Mapping[str, Sequence[int]],
+        subsets: Subsets,
         kd_weight: float = 0.4,
         kd_temperature: float = 2.0,
         t_squared: bool = True,
@@ -76,7 +77,8 @@ class SubsetDistillLoss(nn.Module, ABC):
     ) -> None:
         super().__init__()
         me = type(self).__name__
-        check_partition(me, 'teachers', teachers, num_classes)
+        teachers = subset_indices(subsets)
+        check_partition(me, 'subsets', teachers, num_classes)
         check_choice(me, 'teacher_head', teacher_head, ('subset', 'full'))
         check_choice(me, 'kl_direction', kl_direction, ('teacher_student', 'student_teacher'))
         check_choice(me, 'reduction', reduction, ('batchmean', 'mean', 'subset'))
@@ -132,6 +134,14 @@ class SubsetDistillLoss(nn.Module, ABC):
         Returns:
             ``w`` of each teacher, (N,), in [0, 1].
         """
+
+    @property
+    def head_widths(self) -> dict[str, int]:
+        """How many outputs each teacher's head must have."""
+        return {
+            name: len(self._classes(name)) if self.teacher_head == 'subset' else self.num_classes
+            for name in self.teachers
+        }
 
     @property
     def ce_weight(self) -> float:
@@ -225,6 +235,18 @@ class SubsetDistillLoss(nn.Module, ABC):
             losses[f'{name}/loss_teacher'] = group_mean(ce, masks[name], group_size(masks[name]))
         return losses
 
+    def teacher_probs(self, name: str, logits: Tensor) -> Tensor:
+        """What a teacher says, at temperature 1: ``softmax(z_t)`` over all classes.
+
+        Args:
+            name: the teacher.
+            logits: ``z_t``, (N, classes of its head).
+
+        Returns:
+            (N, K), float32 or wider; 0 outside a masked teacher's subset.
+        """
+        return log_soft_targets(self._mask(name, logits)).exp()
+
     def _classes(self, name: str) -> Tensor:
         return self.get_buffer(f'{name}_classes')
 
@@ -233,9 +255,8 @@ class SubsetDistillLoss(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         """Each teacher's logits over all classes, zeros before masking in the rows not needed."""
         full = {}
-        for name in self.teachers:
-            classes, logits = self._classes(name), teacher_logits[name]
-            width = len(classes) if self.teacher_head == 'subset' else self.num_classes
+        for name, width in self.head_widths.items():
+            logits = teacher_logits[name]
             if logits.shape[1] != width:
                 raise ValueError(
                     f"{type(self).__name__}: teacher '{name}' must have {width} outputs with "
@@ -243,8 +264,11 @@ class SubsetDistillLoss(nn.Module, ABC):
                     'of its head, or teacher_head.'
                 )
             logits = logits.masked_fill(~needed[name][:, None], 0)
-            full[name] = full_width(logits, classes, self.num_classes, self.mask_value)
+            full[name] = self._mask(name, logits)
         return full
+
+    def _mask(self, name: str, logits: Tensor) -> Tensor:
+        return full_width(logits, self._classes(name), self.num_classes, self.mask_value)
 
 
 @MODELS.register_module()

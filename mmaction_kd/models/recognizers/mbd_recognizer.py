@@ -28,6 +28,7 @@ from mmaction_kd.models.recognizers.recognizer_config import (
     build_recognizer,
     load_recognizer,
 )
+from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
 from mmaction_kd.registry import MODELS
 
 
@@ -207,43 +208,6 @@ class MBDRecognizer(BaseModel):
                 sample.set_field(fused.weights[name][i], f'{name}_weight')
                 sample.set_field(fused.dominance[name][i], f'{name}_dominance')
         return data_samples
-
-
-def view_logits(
-    pathway: BaseModel,
-    inputs: Tensor,
-    data_samples: list[ActionDataSample] | None = None,
-    test_mode: bool = False,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits of each view of each video.
-
-    Args:
-        pathway: an MMAction2 recognizer.
-        inputs: (N, V, C, T, H, W), or (N, V·T, C, H, W) for a Recognizer2D.
-        data_samples: for necks with a loss of their own, in training.
-        test_mode: with the pathway's ``test_cfg`` (``max_testing_views``, ``fcn_test``).
-
-    Returns:
-        Logits (N, V, K), and the auxiliary losses of the neck.
-    """
-    feats, head_kwargs = pathway.extract_feat(
-        inputs, data_samples=data_samples, test_mode=test_mode
-    )
-    logits = pathway.cls_head(feats, **head_kwargs)  # (N·V, K)
-    return logits.reshape(len(inputs), -1, logits.shape[-1]), head_kwargs.get('loss_aux', {})
-
-
-def class_indices(data_samples: list[ActionDataSample]) -> Tensor:
-    """Class index of each video; of a soft label its largest class.
-
-    Args:
-        data_samples: with ``gt_label``, (1,) or soft, (K,).
-
-    Returns:
-        (N,), int64.
-    """
-    labels = [sample.gt_label for sample in data_samples]
-    return torch.stack([y[0] if y.numel() == 1 else y.argmax() for y in labels])
 
 
 def _key(name: str) -> str:

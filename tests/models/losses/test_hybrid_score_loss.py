@@ -359,7 +359,7 @@ def test_the_loss_adds_nothing_to_a_checkpoint():
 
 @pytest.mark.parametrize('name', ['HybridScoreLoss', 'BSKDLoss'])
 def test_builds_from_a_config(name):
-    loss = MODELS.build(dict(type=f'mmaction_kd.{name}', num_classes=K, teachers=TEACHERS))
+    loss = MODELS.build(dict(type=f'mmaction_kd.{name}', num_classes=K, subsets=TEACHERS))
     assert loss(*make_inputs())['loss_kd'] > 0
 
 
@@ -384,15 +384,15 @@ def test_builds_from_a_config(name):
             "log_w_term=True needs kl_direction='teacher_student'",
         ),
         (dict(ce_norm_scope='batch'), "ce_norm_scope='batch' needs mask_value=None"),
-        (dict(teachers=dict(static=[0, 1], dynamic=[1, 3, 4])), r'none for \[2, 5\], several'),
-        (dict(teachers=dict(static=[0, 1, 2], dynamic=[2, 3, 4, 5])), r'several for \[2\]'),
-        (dict(teachers=dict(all=range(6))), "at least two subsets with classes, got {'all': 6}"),
-        (dict(teachers=dict(static=[], dynamic=range(6))), 'at least two subsets with classes'),
+        (dict(subsets=dict(static=[0, 1], dynamic=[1, 3, 4])), r'none for \[2, 5\], several'),
+        (dict(subsets=dict(static=[0, 1, 2], dynamic=[2, 3, 4, 5])), r'several for \[2\]'),
+        (dict(subsets=dict(all=range(6))), "at least two subsets with classes, got {'all': 6}"),
+        (dict(subsets=dict(static=[], dynamic=range(6))), 'at least two subsets with classes'),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        HybridScoreLoss(K, **{'teachers': TEACHERS, **settings})
+        HybridScoreLoss(K, **{'subsets': TEACHERS, **settings})
 
 
 def test_a_head_of_another_width_is_refused_by_name():

@@ -1,0 +1,144 @@
+"""The videos of one subset of the classes, such as those that stand still (DTKD, section 3.1)."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset, force_full_init
+from mmengine.registry import DATASETS as ROOT_DATASETS
+
+from mmaction_kd.choices import check_choice
+from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.registry import DATASETS
+
+
+@DATASETS.register_module()
+class OpticalFlowSubset:
+    """Around any data set: only the videos of a subset, labelled for a head of that subset.
+
+    A label becomes the place of its class among the subset's classes, which are in the order of all
+    classes: what the losses expect of a teacher with a subset head.
+
+    Source: DTKD, sections 3.1 and 4.3.
+
+    Args:
+        dataset: a data set of MMAction2, or its config.
+        subset: which subset, such as 'static' or 'dynamic'.
+        subsets: path of the file with the subsets, see
+            :func:`~mmaction_kd.class_subsets.load_subsets`; its classes are in the order of the
+            data set's labels.
+        relabel: False keeps the labels among all classes, for a head of all classes.
+        lazy_init: as in MMEngine's wrappers.
+
+    Raises:
+        TypeError: ``dataset`` is no data set of MMEngine's kind, or is a wrapper itself.
+        ValueError: the file has no such subset, or does not know a class of the data set.
+    """
+
+    def __init__(
+        self,
+        dataset: BaseDataset | dict,
+        subset: str,
+        subsets: str | Path,
+        relabel: bool = True,
+        lazy_init: bool = False,
+    ) -> None:
+        me = type(self).__name__
+        self.dataset = ROOT_DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        if not isinstance(self.dataset, BaseDataset):
+            raise TypeError(
+                f'{me}: dataset must be a data set that holds its own list of videos, got '
+                f'{type(self.dataset).__name__}; put the wrapper around {me} instead.'
+            )
+        known = load_subsets(subsets)
+        check_choice(me, 'subset', subset, tuple(known.names))
+        named = self.dataset.metainfo.get('classes')
+        if named is not None and [n.lower() for n in named] != [n.lower() for n in known.classes]:
+            strangers = sorted(set(map(str.lower, named)) ^ set(map(str.lower, known.classes)))
+            what = f'other classes: {strangers}' if strangers else 'the same in another order'
+            raise ValueError(
+                f'{me}: the classes of the data set must be those of {subsets}, in order, got '
+                f'{what}; make the file from this data set with '
+                'tools/data/optical_flow_subsets.py.'
+            )
+        self.subsets, self.subset, self.relabel = subsets, subset, relabel
+        self.classes = known.classes
+        self._place = {index: place for place, index in enumerate(known.indices[subset])}
+        classes = known.names[subset] if relabel else known.classes
+        self._metainfo = dict(self.dataset.metainfo, classes=classes, subset=subset)
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def metainfo(self) -> dict:
+        """That of the data set, with the ``classes`` of the labels, and ``subset``."""
+        return copy.deepcopy(self._metainfo)
+
+    def full_init(self) -> None:
+        """Load the annotations and choose.
+
+        Raises:
+            ValueError: a label is no class of the file, or no video is of the subset.
+        """
+        if self._fully_initialized:
+            return
+        self.dataset.full_init()
+        self._indices = []
+        for index in range(len(self.dataset)):
+            label = self.dataset.get_data_info(index)['label']
+            if not isinstance(label, (int, np.integer)) or not 0 <= label < len(self.classes):
+                raise ValueError(
+                    f'{type(self).__name__}: a label must be one of the {len(self.classes)} '
+                    f'classes of {self.subsets}, got {label!r} in '
+                    f'{self.dataset.ann_file or "the data set"}; give the subsets of this data set.'
+                )
+            if label in self._place:
+                self._indices.append(index)
+        if not self._indices:
+            raise ValueError(
+                f"{type(self).__name__}: '{self.subset}' must have videos in "
+                f'{self.dataset.ann_file or "the data set"}, got none of its {len(self._place)} '
+                'classes.'
+            )
+        self._fully_initialized = True
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict:
+        """Annotation of a video.
+
+        Args:
+            idx: its place in the subset.
+
+        Returns:
+            What the data set gives, with the new ``label`` and ``sample_idx``.
+        """
+        info = self.dataset.get_data_info(self._indices[idx])
+        if self.relabel:
+            info['label'] = self._place[int(info['label'])]
+        info['sample_idx'] = idx
+        return info
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, idx: int) -> Any:
+        """A video through the data set's pipeline; in training another one where it has none.
+
+        Raises:
+            RuntimeError: the pipeline gave nothing, for a test video or again and again.
+        """
+        tries = 1 if self.dataset.test_mode else 1 + self.dataset.max_refetch
+        for _ in range(tries):
+            data = self.dataset.pipeline(self.get_data_info(idx))
+            if data is not None:
+                return data
+            idx = np.random.randint(len(self))
+        raise RuntimeError(
+            f'{type(self).__name__}: the pipeline must return a sample, got None {tries} times in '
+            f"'{self.subset}' of {self.dataset.ann_file}; are its videos readable?"
+        )

@@ -1,0 +1,5 @@
+"""Students and their teachers."""
+
+from mmaction_kd.models.distillers.dual_teacher_distiller import DualTeacherDistiller
+
+__all__ = ['DualTeacherDistiller']

@@ -1,0 +1,334 @@
+"""A student learns from the teacher that is responsible for each sample (DTKD).
+
+Source: Park and Cho, "Subset-Aware Dual-Teacher Knowledge Distillation with Hybrid Scoring for
+Human Activity Recognition", Electronics 2025, 14(20), 4130.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmaction_kd.choices import check_choice
+from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
+from mmaction_kd.models.distillers.frozen_teachers import (
+    FrozenTeachers,
+    random_state_kept,
+    weights_hash,
+)
+from mmaction_kd.models.distillers.student_keys import name_weights_as_the_students
+from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.recognizers.intermediate_features import record_output
+from mmaction_kd.models.recognizers.recognizer_config import (
+    RecognizerConfig,
+    build_recognizer,
+    load_recognizer,
+    split_recognizer_config,
+)
+from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
+from mmaction_kd.registry import MODELS
+
+Inputs = Tensor | Mapping[str, Tensor]
+
+
+@MODELS.register_module()
+class DualTeacherDistiller(BaseModel):
+    """Train a student over all classes with one teacher for each subset of them.
+
+    In training, over a batch::
+
+        L_total = α T² L_KD + (1 − α) L_CE                                 (13)
+
+    where L_CE is the loss of the student's own head, and the other term is ``distill_loss``. A
+    teacher sees only the samples that the loss needs of it. At test the student is alone.
+
+    To everything outside, this is the student: its weights have the student's names, so that a
+    checkpoint loads with the student's own config in stock MMAction2. Frozen teachers are no part
+    of it (see :class:`~mmaction_kd.models.distillers.frozen_teachers.FrozenTeachers`);
+    :class:`~mmaction_kd.engine.TeacherHashHook` writes down which they were.
+
+    Source: DTKD, section 3.2, equation (13).
+
+    Args:
+        student: an MMAction2 recognizer (its config, or a config's path; see
+            :func:`~mmaction_kd.models.recognizers.recognizer_config.split_recognizer_config`);
+            ``checkpoint`` is what it starts from.
+        teachers: recognizers by the name of their subset, likewise; two in the paper. What they
+            know is in ``checkpoint``. One without ``data_preprocessor`` has the student's.
+        distill_loss: config of a :class:`~mmaction_kd.models.losses.HybridScoreLoss` or a
+            :class:`~mmaction_kd.models.losses.BSKDLoss`; gets ``num_classes`` from the student.
+        frozen_teachers: the paper's FT. False: teachers are trained along, kept in the checkpoint
+            (as ``trained_teachers.*``) and see their own samples in train mode.
+        unfrozen_objective: what trained teachers learn from, which the paper does not state:
+            'ce', the cross-entropy of their samples; or 'bn_only', nothing: their batch statistics
+            move. (No gradient of L_KD reaches a teacher.)
+        teacher_loss_weight: weight of the teachers' cross-entropy, at least 0.
+        predict_teachers: at test, also write each teacher t's scores as ``t_score``, for
+            SelectivityMetric.
+
+    Raises:
+        ValueError: the teachers are not those of the loss, one has a head of another width, or a
+            setting is not among its choices or out of range.
+    """
+
+    def __init__(
+        self,
+        student: RecognizerConfig,
+        teachers: Mapping[str, RecognizerConfig],
+        distill_loss: Mapping,
+        frozen_teachers: bool = True,
+        unfrozen_objective: str = 'ce',
+        teacher_loss_weight: float = 1.0,
+        predict_teachers: bool = False,
+    ) -> None:
+        me = type(self).__name__
+        check_choice(me, 'unfrozen_objective', unfrozen_objective, ('ce', 'bn_only'))
+        if teacher_loss_weight < 0:
+            raise ValueError(
+                f'{me}: teacher_loss_weight must be at least 0, got {teacher_loss_weight}.'
+            )
+        built_student, student_checkpoint = build_recognizer(student)
+        with random_state_kept():
+            built = {name: build_recognizer(cfg) for name, cfg in sorted(teachers.items())}
+        preprocessors = {
+            name: None
+            if _preprocessor(teachers[name]) in (None, _preprocessor(student))
+            else teacher.data_preprocessor
+            for name, (teacher, _) in built.items()
+        }
+        super().__init__(
+            DistillDataPreprocessor(
+                built_student.data_preprocessor, preprocessors, teachers_in_test=predict_teachers
+            )
+        )
+        self.student = built_student
+        self._checkpoints = {name: checkpoint for name, (_, checkpoint) in built.items()}
+        self._student_checkpoint = student_checkpoint
+        self._frozen = FrozenTeachers()
+        self.trained_teachers = nn.ModuleDict()
+        for name, (teacher, _) in built.items():
+            if frozen_teachers:
+                self._frozen.add(name, teacher)
+            else:
+                self.trained_teachers[name] = teacher
+                if unfrozen_objective == 'bn_only':
+                    teacher.requires_grad_(False)
+        self.distill_loss = MODELS.build(
+            dict(distill_loss, num_classes=self.student.cls_head.num_classes)
+        )
+        widths = {name: teacher.cls_head.num_classes for name, teacher in self.teachers.items()}
+        if widths != self.distill_loss.head_widths:
+            raise ValueError(
+                f'{me}: the teachers and the outputs of their heads must be '
+                f'{self.distill_loss.head_widths} by distill_loss, got {widths}; name the teachers '
+                "as its subsets, and set num_classes of each cls_head (or the loss's teacher_head)."
+            )
+        self.trains_teachers = not frozen_teachers and unfrozen_objective == 'ce'
+        self.teacher_loss_weight = teacher_loss_weight
+        self.predict_teachers = predict_teachers
+        self.teacher_hashes: dict[str, str] = {}
+        name_weights_as_the_students(self)
+
+    @property
+    def teachers(self) -> dict[str, BaseModel]:
+        """The recognizers by name."""
+        return {**self._frozen, **self.trained_teachers}
+
+    def init_weights(self) -> None:
+        """Initialise as the student alone would be; load its checkpoint, and the teachers'."""
+        self.student.init_weights()
+        if self._student_checkpoint is not None:
+            load_recognizer(self.student, self._student_checkpoint, 'student')
+        for name in self.teachers:
+            self._load_teacher(name)
+
+    def _load_teacher(self, name: str) -> None:
+        """Load it once, at training or when it is first asked: a student at test is alone.
+
+        What tells it from others stays in ``teacher_hashes``, also when it is trained further.
+        """
+        if name in self.teacher_hashes:
+            return
+        teacher, checkpoint = self.teachers[name], self._checkpoints[name]
+        with random_state_kept():
+            if checkpoint is None:
+                teacher.init_weights()
+            else:
+                load_recognizer(teacher, checkpoint, f'teacher {name}')
+        self.teacher_hashes[name] = weights_hash(teacher)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> BaseModel:
+        """``.to(device)`` and its like also reach the frozen teachers."""
+        for teacher in self._frozen.values():
+            teacher._apply(fn)
+        return super()._apply(fn, recurse)
+
+    def forward(
+        self,
+        inputs: Inputs,
+        data_samples: list[ActionDataSample] | None = None,
+        mode: str = 'tensor',
+        **kwargs: object,
+    ) -> object:
+        """MMEngine's entry.
+
+        Args:
+            inputs: (N, V, C, T, H, W), or (N, V·T, C, H, W) for a Recognizer2D; or a dict of such
+                with the keys ``student`` and the names of the teachers.
+            data_samples: one a video.
+            mode: 'loss', 'predict' or 'tensor'.
+            kwargs: of the student's 'tensor' mode, such as ``stage``.
+
+        Returns:
+            'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': what the student
+            returns.
+
+        Raises:
+            ValueError: another mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples or [])
+        if mode == 'predict':
+            return self.predict(inputs, data_samples or [])
+        if mode == 'tensor':
+            return self.student(_clips(inputs, 'student'), data_samples, mode='tensor', **kwargs)
+        raise ValueError(
+            f"DualTeacherDistiller: mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
+        )
+
+    def loss(self, inputs: Inputs, data_samples: list[ActionDataSample]) -> dict[str, Tensor]:
+        """Equation (13), term by term.
+
+        Args:
+            inputs: see :meth:`forward`.
+            data_samples: with ``gt_label``, one a video.
+
+        Returns:
+            Scalars: what the student's own head returns (``loss_cls`` times 1 − α,
+            ``top1_acc``, ...) and what ``distill_loss`` does; of teachers that are trained along
+            ``t/loss_teacher``.
+        """
+        clips = _clips(inputs, 'student')
+        with record_output(self.student, 'cls_head') as recorded:
+            losses = self.student.loss(clips, data_samples)
+        student_logits = recorded.output.reshape(len(clips), -1, recorded.output.shape[-1]).mean(1)
+        losses = {
+            key: value * self.distill_loss.ce_weight if 'loss' in key else value
+            for key, value in losses.items()
+        }
+        targets = class_indices(data_samples).to(clips.device)
+        own = self.distill_loss.responsible(targets)
+        needed = self.distill_loss.needed(targets)
+        teacher_logits = {}
+        for name, teacher in self.teachers.items():
+            seen = _clips(inputs, name)
+            if name in self._frozen:
+                self._load_teacher(name)
+                with torch.no_grad():
+                    teacher_logits[name] = logits_of(teacher, seen, needed[name])
+            else:
+                learns = at_least_one(own[name]) if self.trains_teachers else own[name]
+                teacher_logits[name] = logits_in_training(teacher, seen, learns, needed[name])
+        losses |= self.distill_loss(student_logits, teacher_logits, targets)
+        if self.trains_teachers:
+            for key, value in self.distill_loss.teacher_losses(teacher_logits, targets).items():
+                losses[key] = self.teacher_loss_weight * value
+        return losses
+
+    def predict(
+        self, inputs: Inputs, data_samples: list[ActionDataSample]
+    ) -> list[ActionDataSample]:
+        """What the student says, as it says it alone.
+
+        Args:
+            inputs: see :meth:`forward`.
+            data_samples: one a video; labels are not used.
+
+        Returns:
+            The samples with ``pred_score`` (K,) and ``pred_label`` (1,); with ``predict_teachers``
+            also ``t_score`` (K,) of each teacher t: mean probability over the views, 0 outside the
+            subset of a masked teacher.
+        """
+        samples = self.student.predict(_clips(inputs, 'student'), data_samples)
+        if self.predict_teachers:
+            for name, teacher in self.teachers.items():
+                if name in self._frozen:
+                    self._load_teacher(name)
+                views, _ = view_logits(teacher, _clips(inputs, name), test_mode=True)  # (N, V, D)
+                probs = self.distill_loss.teacher_probs(name, views.flatten(0, 1))
+                probs = probs.unflatten(0, views.shape[:2]).mean(1)  # (N·V, K) -> (N, K)
+                for sample, score in zip(samples, probs, strict=True):
+                    sample.set_field(score, f'{name}_score')
+        return samples
+
+
+def logits_of(teacher: BaseModel, clips: Tensor, rows: Tensor) -> Tensor:
+    """A teacher's logits of some videos of a batch.
+
+    Args:
+        teacher: an MMAction2 recognizer.
+        clips: (N, ...).
+        rows: which videos it sees, (N,), bool; where it is none, it does not run.
+
+    Returns:
+        (N, D), mean over the views, float32 or wider; zeros where not seen.
+    """
+    seen = rows.nonzero().flatten()
+    if len(seen) == 0:
+        return clips.new_zeros(len(clips), teacher.cls_head.num_classes, dtype=torch.float32)
+    views, _ = view_logits(teacher, clips if len(seen) == len(clips) else clips[seen])
+    logits = at_least_float32(views.mean(1))
+    return logits.new_zeros(len(clips), logits.shape[1]).index_copy(0, seen, logits)
+
+
+def logits_in_training(teacher: BaseModel, clips: Tensor, learns: Tensor, needed: Tensor) -> Tensor:
+    """Likewise of a teacher that is trained along.
+
+    Its gradient and its batch statistics come from the videos that it learns from; it sees the
+    others in eval mode.
+
+    Args:
+        teacher: an MMAction2 recognizer.
+        clips: (N, ...).
+        learns: the videos that it learns from, (N,), bool.
+        needed: the videos that the loss needs it to see, (N,), bool.
+
+    Returns:
+        (N, D), as :func:`logits_of`.
+    """
+    logits = logits_of(teacher, clips, learns)
+    was_training = teacher.training
+    teacher.eval()
+    with torch.no_grad():
+        others = logits_of(teacher, clips, needed & ~learns)
+    teacher.train(was_training)
+    return logits + others
+
+
+def at_least_one(rows: Tensor) -> Tensor:
+    """The same videos, or the first where there are none.
+
+    All parameters of a trained teacher must have a gradient on every rank (DDP); the losses give a
+    video of others no weight.
+
+    Args:
+        rows: (N,), bool.
+
+    Returns:
+        (N,), bool.
+    """
+    first = torch.zeros_like(rows)
+    first[0] = ~rows.any()
+    return rows | first
+
+
+def _clips(inputs: Inputs, name: str) -> Tensor:
+    return inputs if isinstance(inputs, Tensor) else inputs[name]
+
+
+def _preprocessor(cfg: RecognizerConfig) -> Mapping | None:
+    return split_recognizer_config(cfg)[0].get('data_preprocessor')

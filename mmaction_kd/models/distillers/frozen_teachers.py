@@ -1,0 +1,66 @@
+"""Teachers that a distiller uses but does not own."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+
+class FrozenTeachers(dict[str, BaseModel]):
+    """Recognizers by name, in eval mode for good and without gradients.
+
+    As a plain attribute of a module, a dict is not part of the module tree. So none of its weights
+    is a parameter of the distiller, in the optimizer, in DDP's buckets or in the checkpoint, and
+    ``distiller.train()`` does not reach it: dropout stays off and no buffer moves. A deep copy of
+    the distiller, such as EMA makes, shares it.
+    """
+
+    def add(self, name: str, teacher: BaseModel) -> None:
+        """Freeze a teacher.
+
+        Args:
+            name: its name.
+            teacher: the recognizer.
+        """
+        teacher.eval()
+        self[name] = teacher.requires_grad_(False)
+
+    def __deepcopy__(self, memo: dict) -> FrozenTeachers:
+        return self
+
+
+def weights_hash(module: nn.Module) -> str:
+    """A number that tells two sets of weights apart.
+
+    Args:
+        module: the model.
+
+    Returns:
+        SHA-256 of names, shapes, types and bytes of all weights and persistent buffers, in hex.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        value = value.detach().cpu().contiguous()
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)}\n'.encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Let the block draw random numbers as if it had not drawn any.
+
+    Building a teacher must not change what the student starts from, nor its videos and dropout.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        yield
+    random.setstate(python)
+    np.random.set_state(numpy)

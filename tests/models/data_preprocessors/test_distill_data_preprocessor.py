@@ -1,0 +1,95 @@
+"""DistillDataPreprocessor: each model sees videos as it was trained on them."""
+
+import pytest
+import torch
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
+from mmaction.structures import ActionDataSample
+from tiny_dtkd import PREPROCESSOR, SUBSETS, batch, distiller_config, recognizer
+
+from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
+from mmaction_kd.registry import MODELS
+
+
+def action_preprocessor(mean=110.0, std=60.0, **kwargs):
+    return ActionDataPreprocessor(mean=[mean] * 3, std=[std] * 3, format_shape='NCTHW', **kwargs)
+
+
+def raw(num=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    clips = list(torch.randint(0, 256, (num, 1, 3, 2, 4, 4), generator=generator).byte())
+    return dict(inputs=clips, data_samples=[ActionDataSample().set_gt_label(0)] * num)
+
+
+def test_one_tensor_for_all_that_see_the_same():
+    student = action_preprocessor()
+    both = DistillDataPreprocessor(student, dict(dynamic=None, static=None))
+    data = both(raw(), training=True)
+    assert torch.equal(data['inputs'], student(raw())['inputs'])
+
+
+def test_a_teacher_has_its_own_mean_and_std():
+    own = action_preprocessor(0, 255)
+    both = DistillDataPreprocessor(action_preprocessor(), dict(dynamic=None, static=own))
+    inputs = both(raw(), training=True)['inputs']
+    assert inputs['dynamic'] is inputs['student']
+    assert torch.equal(inputs['student'], action_preprocessor()(raw())['inputs'])
+    torch.testing.assert_close(inputs['static'], torch.stack(raw()['inputs']) / 255)
+
+
+def test_each_may_have_clips_of_its_own():
+    both = DistillDataPreprocessor(action_preprocessor(), dict(static=action_preprocessor(0, 255)))
+    clips = dict(student=raw(seed=1)['inputs'], static=raw(seed=2)['inputs'])
+    inputs = both({**raw(), 'inputs': clips}, training=True)['inputs']
+    assert torch.equal(inputs['student'], action_preprocessor()(raw(seed=1))['inputs'])
+    torch.testing.assert_close(inputs['static'], torch.stack(clips['static']) / 255)
+    with pytest.raises(ValueError, match=r"hold \['student', 'static'\], got \['student'\]"):
+        both({**raw(), 'inputs': dict(student=clips['student'])}, training=True)
+
+
+def test_at_test_only_the_student_sees_the_video():
+    own = action_preprocessor(0, 255)
+    alone = DistillDataPreprocessor(action_preprocessor(), dict(static=own))
+    assert torch.equal(alone(raw())['inputs'], action_preprocessor()(raw())['inputs'])
+    with_teachers = DistillDataPreprocessor(action_preprocessor(), dict(static=own), True)
+    assert with_teachers(raw())['inputs'].keys() == {'student', 'static'}
+
+
+@pytest.mark.parametrize('who', ['student', 'static'])
+def test_blending_is_refused(who):
+    blending = dict(type='MixupBlending', num_classes=6, alpha=0.2, _scope_='mmaction')
+    parts = dict(student=action_preprocessor(), static=action_preprocessor())
+    parts[who] = action_preprocessor(blending=blending)
+    with pytest.raises(ValueError, match=f'{who} must not blend, got MixupBlending'):
+        DistillDataPreprocessor(parts.pop('student'), parts)
+
+
+def test_a_distiller_takes_the_preprocessors_from_the_configs():
+    """None, or the student's: one tensor for all; another: the teacher's own."""
+    other = dict(PREPROCESSOR, mean=[0.0] * 3)
+    teachers = dict(static=dict(data_preprocessor=None), dynamic=dict(data_preprocessor=other))
+    model = MODELS.build(distiller_config(teachers))
+    assert list(model.data_preprocessor.own) == ['dynamic']
+    inputs = model.data_preprocessor(raw(), training=True)['inputs']
+    assert inputs['static'] is inputs['student']
+    torch.testing.assert_close(inputs['dynamic'], torch.stack(raw()['inputs']) / 60)
+    assert len(MODELS.build(distiller_config()).data_preprocessor.own) == 0
+
+
+def test_a_step_with_another_mean_is_the_step_on_what_it_makes():
+    other = dict(PREPROCESSOR, mean=[0.0] * 3)
+    teachers = {name: dict(data_preprocessor=other) for name in SUBSETS}
+    cfg = distiller_config(teachers)
+    cfg['student'] = recognizer(cls_head=dict(recognizer()['cls_head'], dropout_ratio=0.0))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg)
+    model.init_weights()
+    _, samples = batch([0, 1])
+    data = model.data_preprocessor({**raw(), 'data_samples': samples}, training=True)
+    loss = model(**data, mode='loss')['loss_kd']
+    logits = {
+        n: t(torch.stack(raw()['inputs']) / 60, mode='tensor', stage='head')
+        for n, t in model.teachers.items()
+    }
+    student = model.student(data['inputs']['student'], mode='tensor', stage='head')
+    expected = model.distill_loss(student, logits, torch.tensor([0, 1]))['loss_kd']
+    torch.testing.assert_close(loss, expected)
