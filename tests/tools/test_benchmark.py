@@ -11,6 +11,8 @@ import torch
 from mmengine.registry import DefaultScope
 from tool_runs import ROOT, TINY
 
+STUDENT = 'configs/dtkd/tiny_slowfast.py'
+
 
 @pytest.fixture
 def benchmark():
@@ -59,6 +61,7 @@ def test_ratio_is_of_ours_to_theirs_and_the_warm_up_is_not_in_it(benchmark, cloc
 KINDS = ('decode', 'pipeline')
 COMMANDS = {
     'decode': ['decode', 'VIDEO', 'OTHER', '--config', TINY],
+    'dtkd-step': ['dtkd-step', '--config', STUDENT, '--frames', '16', '--size', '32'],
     'mbd-step': ['mbd-step', '--config', TINY, '--batch-size', '2'],
     'temporal-encoder': ['temporal-encoder', '--frames', '3'],
 }

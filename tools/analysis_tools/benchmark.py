@@ -2,6 +2,7 @@
 
     python tools/analysis_tools/benchmark.py decode VIDEO [VIDEO ...]
     python tools/analysis_tools/benchmark.py mbd-step [--config CONFIG] [--batch-size N]
+    python tools/analysis_tools/benchmark.py dtkd-step [--config CONFIG] [--batch-size N]
     python tools/analysis_tools/benchmark.py temporal-encoder [--frames 16 1024]
 
 Both sides run in turn, pair by pair and each first in every other pair, after a warm-up. Printed
@@ -12,6 +13,7 @@ both medians in seconds. Other work on the machine moves both sides; look at the
 from __future__ import annotations
 
 import argparse
+import copy
 import itertools
 import json
 import platform
@@ -19,12 +21,15 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from torch.nn import functional as F
 
@@ -32,6 +37,7 @@ import mmaction_kd
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
 MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
+STUDENT_CONFIG = 'configs/dtkd/slowfast_r50_8x8_ucf101_split1.py'
 
 
 def compare(
@@ -135,28 +141,48 @@ def mbd_step(args: argparse.Namespace) -> dict[str, dict]:
     model = MODELS.build(cfg.model).to(args.device).train()
     data = model.data_preprocessor(batch, training=True)
     inputs, samples = data['inputs'], data['data_samples']
-    optimizers = {
-        name: torch.optim.SGD(part.parameters(), lr=1e-5, momentum=0.9)
-        for name, part in dict(model.pathways, mbd=model).items()
-    }
-
-    def train_step(name: str, part: torch.nn.Module, part_inputs: object) -> None:
-        with torch.autocast(args.device.split(':')[0], torch.bfloat16, enabled=args.amp):
-            losses = part(part_inputs, samples, mode='loss')
-        loss, _ = part.parse_losses(losses)
-        optimizers[name].zero_grad()
-        loss.backward()
-        optimizers[name].step()
-
-    def both_alone() -> None:
-        for name, pathway in model.pathways.items():
-            train_step(name, pathway, inputs[f'{name}_pathway'])
-
+    together = _train_step(model, inputs, samples, args)
+    alone = [
+        _train_step(pathway, inputs[f'{name}_pathway'], samples, args)
+        for name, pathway in model.pathways.items()
+    ]
     title = f'MBD step, {Path(args.config).stem}, batch {args.batch_size}'
-    result = compare(
-        lambda: train_step('mbd', model, inputs), both_alone, args.pairs, device=args.device
-    )
-    return {title: result}
+    both_alone = partial(_run_all, alone)
+    return {title: compare(together, both_alone, args.pairs, device=args.device)}
+
+
+def dtkd_step(args: argparse.Namespace) -> dict[str, dict]:
+    """A routed training step of DTKD against one whose teachers both see every sample.
+
+    Student and teachers are the same model; every other sample is the one teacher's. Counted in
+    forward passes of a sample, a backward pass as two: 4 against 5, so 0.8 is the limit.
+    """
+    model_cfg = Config.fromfile(args.config).model
+    num_classes = model_cfg.cls_head.num_classes
+    subsets = {name: list(range(i, num_classes, 2)) for i, name in enumerate(('dynamic', 'static'))}
+    teachers = {name: copy.deepcopy(model_cfg) for name in subsets}
+    for name, teacher in teachers.items():
+        teacher.cls_head.num_classes = len(subsets[name])
+    loss = dict(type='mmaction_kd.HybridScoreLoss', subsets=subsets, outside_score='buffer')
+    distiller = dict(student=model_cfg, teachers=teachers, distill_loss=loss)
+    model = MODELS.build(dict(type='mmaction_kd.DualTeacherDistiller', **distiller))
+    model.to(args.device).train()
+    shape = (args.batch_size, 1, 3, args.frames, args.size, args.size)
+    inputs = torch.randn(shape, device=args.device)
+    samples = [ActionDataSample().set_gt_label(i % num_classes) for i in range(args.batch_size)]
+    train_step = _train_step(model, inputs, samples, args)
+    routed = model.distill_loss.needed
+
+    def everything(targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        return dict.fromkeys(subsets, torch.ones_like(targets, dtype=torch.bool))
+
+    def unrouted() -> None:
+        model.distill_loss.needed = everything
+        train_step()
+        model.distill_loss.needed = routed
+
+    title = f'DTKD step, {Path(args.config).stem}, batch {args.batch_size}'
+    return {title: compare(train_step, unrouted, args.pairs, device=args.device)}
 
 
 def temporal_encoder(args: argparse.Namespace) -> dict[str, dict]:
@@ -210,6 +236,28 @@ def temporal_encoder(args: argparse.Namespace) -> dict[str, dict]:
     return results
 
 
+def _train_step(
+    model: BaseModel, inputs: object, samples: list, args: argparse.Namespace
+) -> Callable[[], None]:
+    """A step of SGD, always on the same batch."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9)
+
+    def step() -> None:
+        with torch.autocast(args.device.split(':')[0], torch.bfloat16, enabled=args.amp):
+            losses = model(inputs, samples, mode='loss')
+        loss, _ = model.parse_losses(losses)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _run_all(steps: list[Callable[[], None]]) -> None:
+    for step in steps:
+        step()
+
+
 def _up_to_decode(steps: list) -> Compose:
     kinds = [str(step['type']) for step in steps]
     return Compose(steps[: next(i for i, kind in enumerate(kinds) if 'Decode' in kind) + 1])
@@ -257,6 +305,12 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--config', default=MBD_CONFIG, help='where the model is')
     command.add_argument('--batch-size', type=int, default=1)
     command.set_defaults(run=mbd_step)
+    command = commands.add_parser('dtkd-step', parents=[common], help=dtkd_step.__doc__)
+    command.add_argument('--config', default=STUDENT_CONFIG, help='where the student is')
+    command.add_argument('--batch-size', type=int, default=8)
+    command.add_argument('--frames', type=int, default=32, help='of a clip')
+    command.add_argument('--size', type=int, default=112, help='of a frame, pixels')
+    command.set_defaults(run=dtkd_step)
     name = 'temporal-encoder'
     command = commands.add_parser(name, parents=[common], help='against transformers')
     command.add_argument('--frames', type=int, nargs='+', default=[16, 1024])

@@ -1,0 +1,151 @@
+"""tools/dtkd.py: the configs that it makes, and that it does each step once."""
+
+import importlib.util
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from tool_runs import ROOT, run_tool, tool_command, tool_env
+
+from mmaction_kd.class_subsets import load_subsets
+
+STUDENT = 'configs/dtkd/tiny_slowfast.py'
+UCF101 = 'configs/dtkd/{}slowfast_r101_16x8_{}ucf101_split1.py'
+
+
+@pytest.fixture(scope='module')
+def dtkd():
+    spec = importlib.util.spec_from_file_location('tools_dtkd', ROOT / 'tools/dtkd.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def ucf101(tmp_path):
+    """101 classes, every fourth of them static: 26 of them, as in the paper."""
+    classes = [f'c{i}' for i in range(101)]
+    subsets = dict(static=classes[::4], dynamic=[c for i, c in enumerate(classes) if i % 4])
+    path = tmp_path / 'subsets.json'
+    path.write_text(json.dumps(dict(classes=classes, subsets=subsets)))
+    return path
+
+
+@pytest.mark.parametrize('name', ['dynamic', 'static'])
+def test_a_teacher_is_the_shipped_one(dtkd, ucf101, name):
+    """Made from the baseline's config: model and data of the config in configs/dtkd."""
+    baseline = Config.fromfile(ROOT / UCF101.format('', ''))
+    made = dtkd.teacher_config(baseline, name, load_subsets(ucf101), ucf101)
+    shipped = Config.fromfile(ROOT / UCF101.format('', f'{name}_'))
+    assert made.model == shipped.model
+    for loader in dtkd.LOADERS:
+        dataset = {**shipped[loader].dataset, 'subsets': str(ucf101)}
+        assert made[loader].to_dict() == {**shipped[loader].to_dict(), 'dataset': dataset}
+    assert made.optim_wrapper == shipped.optim_wrapper
+
+
+def test_the_student_is_the_shipped_one(dtkd):
+    baseline = Config.fromfile(ROOT / UCF101.format('', ''))
+    shipped = Config.fromfile(ROOT / UCF101.format('dtkd_', ''))
+    teachers = {n: (t.config, t.checkpoint) for n, t in shipped.model.teachers.items()}
+    loss = {k: v for k, v in shipped.model.distill_loss.items() if k != 'subsets'}
+    made = dtkd.student_config(baseline, loss, shipped.subsets, teachers)
+    assert made.to_dict() == {**shipped.to_dict(), 'subsets': made.subsets}
+
+
+def test_weights_of_the_classes_go_with_them(dtkd, ucf101):
+    baseline = Config.fromfile(ROOT / UCF101.format('', ''))
+    weights = [i / 100 for i in range(101)]
+    baseline.model.cls_head.loss_cls = dict(type='CrossEntropyLoss', class_weight=weights)
+    made = dtkd.teacher_config(baseline, 'static', load_subsets(ucf101), ucf101)
+    assert made.model.cls_head.loss_cls.class_weight == weights[::4]
+    assert baseline.model.cls_head.loss_cls.class_weight == weights
+
+
+def options(demo_set, **changes):
+    """Arguments for a quick run on the rendered set."""
+    settings = {'train_dataloader.batch_size': 2, 'train_cfg.max_epochs': 1, **changes}
+    for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):
+        settings |= {
+            f'{loader}.num_workers': 0,
+            f'{loader}.persistent_workers': False,
+            f'{loader}.dataset.ann_file': demo_set / f'{split}.txt',
+            f'{loader}.dataset.data_prefix.video': demo_set / 'videos',
+        }
+    return [
+        *('--threshold', 'q2', '--classes', demo_set / 'classes.txt', '--devices', 1),
+        *('--cfg-options', *(f'{key}={value}' for key, value in settings.items())),
+    ]
+
+
+def steps(said):
+    """What was trained and tested, in order."""
+    return re.findall(r'^\$ \S*dist_(train|test).sh \S*/configs/(\w+).py', said, re.M)
+
+
+@pytest.mark.slow
+def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
+    work = tmp_path / 'work'
+    command = ('tools/dtkd.py', STUDENT, '--work-dir', work, *options(demo_set))
+    log = tmp_path / 'killed.log'
+    with log.open('w') as file:
+        run = subprocess.Popen(
+            tool_command(*command), cwd=ROOT, env=tool_env(PORT='29641'), stdout=file,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        for _ in range(1200):
+            if (work / 'dynamic').exists() or run.poll() is not None:
+                break
+            time.sleep(0.25)
+        subprocess.run(['kill', f'-{signal.SIGKILL.value}', f'-{run.pid}'], check=False)
+        subprocess.run(['pkill', '-9', '-f', str(work)], check=False)
+        run.wait()
+    assert steps(log.read_text())[:2] == [('train', 'baseline'), ('test', 'baseline')]
+    said = run_tool(*command, PORT='29642')
+    names = ('dynamic', 'static', 'bskd', 'dtkd')
+    expected = [(kind, name) for name in names for kind in ('train', 'test')]
+    assert [s for s in steps(said) if s[1] != 'baseline'] == expected
+    assert ('train', 'baseline') not in steps(said)
+    results = json.loads((work / 'results.json').read_text())
+    assert list(results) == ['baseline', *names]
+    for name in ('baseline', 'bskd', 'dtkd'):
+        assert {'acc/mean1', 'acc/static_mean1', 'acc/dynamic_mean1'} <= results[name].keys()
+    assert 'selectivity/static_sm' in results['dtkd']
+    assert steps(run_tool(*command)) == []
+    subsets = load_subsets(work / 'subsets.json').names
+    assert subsets == dict(
+        dynamic=('drift_left', 'drift_right'), static=('red_then_blue', 'blue_then_red')
+    )
+
+
+def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
+    work = tmp_path / 'work'
+    work.mkdir()
+    settings = dict(baseline='another', subsets='q2', distill={})
+    (work / 'settings.json').write_text(json.dumps(settings))
+    command = ('tools/dtkd.py', STUDENT, '--work-dir', work, *options(demo_set))
+    said = run_tool(*command, code=1)
+    assert "must be gone on with as it was begun, got another ['baseline']" in said
+    assert [path.name for path in work.iterdir()] == ['settings.json']
+
+
+def test_a_failing_step_stops_it(demo_set, tmp_path):
+    missing = {'train_dataloader.dataset.ann_file': 'nowhere.txt'}
+    arguments = options(demo_set)
+    arguments.append(next(f'{k}={v}' for k, v in missing.items()))
+    said = run_tool('tools/dtkd.py', STUDENT, '--work-dir', tmp_path / 'w', *arguments, code=1)
+    assert 'nowhere.txt' in said and 'the same command goes on from there' in said
+    assert not Path(tmp_path / 'w' / 'baseline').exists()
+
+
+def test_the_table(dtkd):
+    accuracy = {'acc/top1': 0.5, 'acc/mean1': 0.25, 'acc/a_mean1': 0.125}
+    lines = dtkd.table(dict(baseline=accuracy, a={'acc/top1': 1.0}), ['a', 'b']).splitlines()
+    assert lines[0] == 'model | top1 | mean1 | a_mean1 | b_mean1'
+    assert lines[2] == 'baseline | 0.5000 | 0.2500 | 0.1250 | '
+    assert lines[3] == 'a | 1.0000 |  |  | '

@@ -1,0 +1,295 @@
+"""DTKD from one config of the student: subsets, baseline, teachers, BSKD, DTKD, evaluation.
+
+Usage: python tools/dtkd.py CONFIG [--devices N] [--work-dir DIR] [--threshold q1]
+           [--distill-options s_alpha=0.3 kd_weight=0.4] [--cfg-options ...]
+
+CONFIG is an ordinary MMAction2 config of a recognizer over all classes, of any backbone. The other
+configs are made from it and left in DIR/configs, each a file that tools/train.py takes:
+
+- static, dynamic (the teachers): its videos of one subset, its head as wide as that subset;
+- bskd, dtkd: its model, taught by both.
+
+Each step is a command of tools/, which is printed. What is done is not done again: killed and
+started with the same arguments, the run goes on, within a training, too. Results come to
+DIR/results.json. One machine; for more, launch the steps or the configs of configs/dtkd yourself.
+"""
+
+import argparse
+import copy
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+
+TOOLS = Path(__file__).parent
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of the student alone: the baseline')
+    parser.add_argument('--devices', type=int, default=1, help='GPUs, or processes without a GPU')
+    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/dtkd_<config>')
+    parser.add_argument('--threshold', default='q1', help='of optical_flow_subsets.py')
+    parser.add_argument(
+        '--subsets', type=Path, help='a file of subsets, instead of measuring the optical flow'
+    )
+    parser.add_argument('--classes', type=Path, help='file with one class name a line')
+    parser.add_argument(
+        '--distill-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings of HybridScoreLoss; BSKDLoss takes the kd_* ones',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings that override the config, as a.b=1 c.d="[1,2]"',
+    )
+    args = parser.parse_args()
+    if args.work_dir is None:
+        args.work_dir = Path('work_dirs', f'dtkd_{Path(args.config).stem}')
+    return args
+
+
+def teacher_config(baseline: Config, name: str, subsets: ClassSubsets, path: Path) -> Config:
+    """The baseline for the classes of one subset.
+
+    Args:
+        baseline: config of a recognizer over all classes.
+        name: the subset.
+        subsets: all of them.
+        path: of their file.
+
+    Returns:
+        The config.
+    """
+    cfg = copy.deepcopy(baseline)
+    classes = subsets.indices[name]
+    for loader in LOADERS:
+        if cfg.get(loader) is not None:
+            cfg[loader].dataset = dict(
+                type='mmaction_kd.OpticalFlowSubset',
+                subset=name,
+                subsets=str(path),
+                dataset=cfg[loader].dataset,
+            )
+    head = cfg.model.cls_head
+    head.num_classes = len(classes)
+    weights = head.get('loss_cls', {}).get('class_weight')
+    if weights is not None:
+        head.loss_cls.class_weight = [weights[i] for i in classes]
+    if cfg.get('test_evaluator') is not None:
+        cfg.test_evaluator = dict(type='AccMetric')
+    if cfg.get('val_evaluator') is not None:
+        cfg.val_evaluator = dict(type='AccMetric')
+    return cfg
+
+
+def student_config(
+    baseline: Config, loss: dict, subsets: Path, teachers: dict[str, tuple[Path, Path]]
+) -> Config:
+    """The baseline's model, taught.
+
+    Args:
+        baseline: config of a recognizer over all classes.
+        loss: config of the distillation loss.
+        subsets: file of the subsets.
+        teachers: of each teacher its config and its checkpoint.
+
+    Returns:
+        The config.
+    """
+    cfg = copy.deepcopy(baseline)
+    cfg.model = dict(
+        type='mmaction_kd.DualTeacherDistiller',
+        student=cfg.model,
+        teachers={
+            name: dict(config=str(config), checkpoint=str(checkpoint))
+            for name, (config, checkpoint) in sorted(teachers.items())
+        },
+        distill_loss=dict(loss, subsets=str(subsets)),
+    )
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='mmaction_kd.TeacherHashHook')]
+    return cfg
+
+
+def evaluated_by_subset(cfg: Config, subsets: Path) -> Config:
+    """Accuracy over all classes and over each subset; of a distiller also who it imitates."""
+    cfg = copy.deepcopy(cfg)
+    cfg.test_evaluator = [dict(type='mmaction_kd.SubsetAccMetric', subsets=str(subsets))]
+    if cfg.model.type == 'mmaction_kd.DualTeacherDistiller':
+        cfg.model.predict_teachers = True
+        cfg.test_evaluator.append(dict(type='mmaction_kd.SelectivityMetric', subsets=str(subsets)))
+    return cfg
+
+
+class Procedure:
+    """The steps, each done once.
+
+    Args:
+        args: the command line.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.work, self.devices, self.args = args.work_dir, args.devices, args
+        self.configs = self.work / 'configs'
+        self.results_file = self.work / 'results.json'
+        self.baseline = Config.fromfile(args.config)
+        self.baseline.merge_from_dict(args.cfg_options)
+        if self.baseline.get('test_evaluator') is None:
+            sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
+        self._remember(
+            dict(
+                baseline=self.baseline.pretty_text,
+                subsets=str(args.subsets or args.threshold),
+                distill=args.distill_options,
+            )
+        )
+
+    def _remember(self, settings: dict) -> None:
+        """Refuse to go on with other settings than those that the work dir was begun with."""
+        path = self.work / 'settings.json'
+        settings = json.loads(json.dumps(settings))
+        if path.exists() and json.loads(path.read_text()) != settings:
+            begun = json.loads(path.read_text())
+            other = [key for key in settings if settings[key] != begun.get(key)]
+            sys.exit(
+                f'dtkd: {self.work} must be gone on with as it was begun, got another {other}; '
+                'give the same arguments, or another --work-dir.'
+            )
+        self.configs.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(settings, indent=1))
+
+    def run(self) -> None:
+        """All steps, in order."""
+        subsets_file = self.measure_subsets()
+        subsets = load_subsets(subsets_file)
+        for name, classes in subsets.names.items():
+            print(f'{name}: {", ".join(classes)}', flush=True)
+        baseline = evaluated_by_subset(self.baseline, subsets_file)
+        self.train_and_test('baseline', baseline)
+        teachers = {}
+        for name in subsets.names:
+            config = teacher_config(self.baseline, name, subsets, subsets_file)
+            checkpoint = self.train_and_test(name, config)
+            teachers[name] = (self.configs / f'{name}.py', checkpoint)
+        kd = {k: v for k, v in self.args.distill_options.items() if k.startswith('kd_')}
+        losses = dict(
+            bskd=dict(type='mmaction_kd.BSKDLoss', **kd),
+            dtkd=dict(type='mmaction_kd.HybridScoreLoss', **self.args.distill_options),
+        )
+        for name, loss in losses.items():
+            config = student_config(self.baseline, loss, subsets_file, teachers)
+            self.train_and_test(name, evaluated_by_subset(config, subsets_file))
+        print(table(self.results(), subsets.names))
+
+    def measure_subsets(self) -> Path:
+        """The file of the subsets; made from the training videos where none is given."""
+        if self.args.subsets is not None:
+            return self.args.subsets
+        path = self.work / 'subsets.json'
+        if not path.exists():
+            config = self.write('baseline', self.baseline)
+            classes = ['--classes', self.args.classes] if self.args.classes else []
+            tool = TOOLS / 'data' / 'optical_flow_subsets.py'
+            threshold = ['--threshold', self.args.threshold]
+            command([sys.executable, tool, config, '--out', path, *threshold, *classes])
+        return path
+
+    def write(self, name: str, cfg: Config) -> Path:
+        """Write a config where its command finds it."""
+        path = self.configs / f'{name}.py'
+        cfg.dump(path)
+        return path
+
+    def train_and_test(self, name: str, cfg: Config) -> Path:
+        """Train to the last epoch and test, as far as that is not done.
+
+        Args:
+            name: of the config and of its folder.
+            cfg: the config.
+
+        Returns:
+            The last checkpoint.
+        """
+        work = self.work / name
+        if not is_trained(cfg, work):
+            config = self.write(name, cfg)
+            script = TOOLS / 'dist_train.sh'
+            command([script, config, self.devices, '--work-dir', work, '--resume'])
+        if not is_trained(cfg, work):
+            sys.exit(f'dtkd: {name} must have been trained to its end; see the log in {work}.')
+        checkpoint = Path((work / 'last_checkpoint').read_text())
+        if name not in self.results():
+            config, test = self.configs / f'{name}.py', work / 'test'
+            script = TOOLS / 'dist_test.sh'
+            command([script, config, checkpoint, self.devices, '--work-dir', test])
+            newest = max(test.glob('*/*.json'), key=lambda path: path.parent.name)
+            found = self.results() | {name: json.loads(newest.read_text())}
+            write_whole(self.results_file, json.dumps(found, indent=1))
+        return checkpoint
+
+    def results(self) -> dict[str, dict[str, float]]:
+        """The metrics of what was tested."""
+        return json.loads(self.results_file.read_text()) if self.results_file.exists() else {}
+
+
+def is_trained(cfg: Config, work: Path) -> bool:
+    """Whether the last checkpoint that was written whole is that of the last epoch."""
+    noted = work / 'last_checkpoint'
+    last = f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    return noted.exists() and Path(noted.read_text()).name == last
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that a kill leaves as it was, or has written whole."""
+    temporary = path.with_name(f'{path.name}.part')
+    temporary.write_text(text + '\n')
+    os.replace(temporary, path)
+
+
+def command(words: Iterable[object]) -> None:
+    """Print and run a step; stop where it fails."""
+    line = [str(word) for word in words]
+    print(f'$ {shlex.join(line)}', flush=True)
+    code = subprocess.run(line, env={**os.environ, 'PYTHON': sys.executable}).returncode
+    if code:
+        sys.exit(f'dtkd: the step above failed (exit {code}); the same command goes on from there.')
+
+
+def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:
+    """What was measured, as a Markdown table.
+
+    Args:
+        results: metrics of each model.
+        subsets: their names.
+
+    Returns:
+        A row for each model; accuracies are ratios, on a teacher's own classes for a teacher.
+    """
+    columns = ['top1', 'mean1', *(f'{name}_mean1' for name in subsets)]
+    lines = [' | '.join(['model', *columns]), ' | '.join(['---'] * (len(columns) + 1))]
+    for name, metrics in results.items():
+        cells = [metrics.get(f'acc/{column}') for column in columns]
+        lines.append(' | '.join([name, *('' if c is None else f'{c:.4f}' for c in cells)]))
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    Procedure(parse_args()).run()
+
+
+if __name__ == '__main__':
+    main()
