@@ -13,7 +13,7 @@ $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(BIN)/python -m pip install -c requirements/constraints.txt -e '.[lite,tests,lint]'
 	touch $@
 
-demo: install  ## render videos, train MBD on 1 and on 2 processes, test it, predict a clip
+demo: install  ## render videos; train, test and predict with MBD; DTKD from optical flow to student
 	python tools/demo.py
 
 test: install  ## the tests that take seconds
@@ -32,6 +32,7 @@ VIDEOS ?= $(wildcard data/demo/videos/*/test_000.mp4)
 bench: install  ## timings, each as a ratio against an alternative in the same run; VIDEOS=... of yours
 	$(BENCH) decode $(VIDEOS) --out work_dirs/benchmark/decode.json
 	$(BENCH) mbd-step --config configs/mbd/tiny_r3d_vtn.py --batch-size 8 --out work_dirs/benchmark/mbd_step.json
+	$(BENCH) dtkd-step --config configs/dtkd/tiny_slowfast.py --batch-size 8 --frames 16 --size 48 --out work_dirs/benchmark/dtkd_step.json
 	$(BENCH) temporal-encoder --out work_dirs/benchmark/temporal_encoder.json
 
 clean:  ## remove what the targets above made

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import HOOKS, METRICS, MODELS, TRANSFORMS, init_default_scope
+from mmengine.registry import (
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    TRANSFORMS,
+    init_default_scope,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / 'README.md', *ROOT.glob('configs/*/README.md')])
@@ -19,8 +26,9 @@ def python_blocks(page):
 
 @each_page
 def test_every_component_is_registered(page):
+    registries = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS)
     for name in set(re.findall(r'`(mmaction_kd\.[A-Z]\w+)`', page.read_text())):
-        assert any(r.get(name) is not None for r in (MODELS, TRANSFORMS, METRICS, HOOKS)), name
+        assert any(registry.get(name) is not None for registry in registries), name
 
 
 @each_page

@@ -1,0 +1,107 @@
+"""UCF101, split 1, for SlowFast: clips of 64 frames, 2 apart at 30 fps, so of 4.27 s.
+
+A shorter video ends with its last frame repeated: starting again would show a motion that never
+was. Training as in DTKD: short side 256 to 320, a random crop of 256, flips. Validation is one clip
+from the middle and one crop; the test has the usual 10 clips x 3 crops. The paper tests one clip,
+from the start of the video, as the code that it builds on does; one view, but from the middle:
+
+    --cfg-options test_dataloader.dataset.pipeline.1.num_clips=1
+                  test_dataloader.dataset.pipeline.4.type=CenterCrop
+
+``subsets`` is what tools/data/optical_flow_subsets.py writes for the training list: which classes
+are static and which dynamic.
+"""
+
+subsets = 'data/ucf101/subsets_split1.json'
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=64,
+        frame_interval=2,
+        num_clips=1,
+        out_of_bound_opt='repeat_last',
+        target_fps=30,
+    ),
+    dict(type='DecordDecode'),
+    dict(type='RandomRescale', scale_range=(256, 320)),
+    dict(type='RandomCrop', size=256),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+val_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=64,
+        frame_interval=2,
+        num_clips=1,
+        out_of_bound_opt='repeat_last',
+        target_fps=30,
+        test_mode=True,
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=256),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [  # 10 clips x 3 crops
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=64,
+        frame_interval=2,
+        num_clips=10,
+        out_of_bound_opt='repeat_last',
+        target_fps=30,
+        test_mode=True,
+    ),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='ThreeCrop', crop_size=256),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=False,  # EpochSeedHook seeds them when they start
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='data/ucf101/ucf101_train_split_1_videos.txt',
+        data_prefix=dict(video='data/ucf101/videos'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='data/ucf101/ucf101_val_split_1_videos.txt',
+        data_prefix=dict(video='data/ucf101/videos'),
+        pipeline=val_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='data/ucf101/ucf101_val_split_1_videos.txt',
+        data_prefix=dict(video='data/ucf101/videos'),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+val_evaluator = dict(type='mmaction_kd.SubsetAccMetric', subsets=subsets)
+test_evaluator = val_evaluator

@@ -1,0 +1,39 @@
+"""DTKD's static teacher: SlowFast R101 16x8 on the 13 static classes of HMDB51, split 1.
+
+    tools/dist_train.sh configs/dtkd/slowfast_r101_16x8_static_hmdb51_split1.py 8
+
+Expect one of the two teachers of dtkd_slowfast_r101_16x8_hmdb51_split1.py.
+"""
+
+_base_ = './slowfast_r101_16x8_hmdb51_split1.py'
+
+model = dict(cls_head=dict(num_classes=13))
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmaction_kd.OpticalFlowSubset',
+        dataset=_base_.train_dataloader.dataset,
+        subset='static',
+        subsets=_base_.subsets,
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmaction_kd.OpticalFlowSubset',
+        dataset=_base_.val_dataloader.dataset,
+        subset='static',
+        subsets=_base_.subsets,
+    )
+)
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmaction_kd.OpticalFlowSubset',
+        dataset=_base_.test_dataloader.dataset,
+        subset='static',
+        subsets=_base_.subsets,
+    )
+)
+val_evaluator = dict(_delete_=True, type='AccMetric')
+test_evaluator = val_evaluator
