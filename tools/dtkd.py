@@ -28,6 +28,7 @@ from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.whole_file import write_whole
 
 TOOLS = Path(__file__).parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -170,7 +171,7 @@ class Procedure:
                 'give the same arguments, or another --work-dir.'
             )
         self.configs.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(settings, indent=1))
+        write_whole(path, json.dumps(settings, indent=1) + '\n')
 
     def run(self) -> None:
         """All steps, in order."""
@@ -238,7 +239,7 @@ class Procedure:
             command([script, config, checkpoint, self.devices, '--work-dir', test])
             newest = max(test.glob('*/*.json'), key=lambda path: path.parent.name)
             found = self.results() | {name: json.loads(newest.read_text())}
-            write_whole(self.results_file, json.dumps(found, indent=1))
+            write_whole(self.results_file, json.dumps(found, indent=1) + '\n')
         return checkpoint
 
     def results(self) -> dict[str, dict[str, float]]:
@@ -251,13 +252,6 @@ def is_trained(cfg: Config, work: Path) -> bool:
     noted = work / 'last_checkpoint'
     last = f'epoch_{cfg.train_cfg.max_epochs}.pth'
     return noted.exists() and Path(noted.read_text()).name == last
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that a kill leaves as it was, or has written whole."""
-    temporary = path.with_name(f'{path.name}.part')
-    temporary.write_text(text + '\n')
-    os.replace(temporary, path)
 
 
 def command(words: Iterable[object]) -> None:

@@ -6,6 +6,7 @@ ever. MMEngine still makes the group when its Runner starts.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import warnings
@@ -44,8 +45,17 @@ def _on_gloo(init: Callable) -> Callable:
     def init_dist(backend: str, *args: Any, **kwargs: Any) -> None:
         with _no_cuda_device_to_set():
             init(backend if backend in _CPU_BACKENDS else 'gloo', *args, **kwargs)
+        atexit.register(_leave_group)
 
     return init_dist
+
+
+def _leave_group() -> None:
+    """Of the processes that leave their group to the end of Python, gloo aborts some."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _init_on_gloo(dist_utils: Any) -> None:

@@ -42,6 +42,7 @@ from mmaction_kd.motion.motion_report import motion_report, statistics_table
 from mmaction_kd.motion.optical_flow import ALGORITHMS
 from mmaction_kd.motion.parallel_motion import available_cores, parallel_motion
 from mmaction_kd.motion.video_motion import MotionSettings
+from mmaction_kd.whole_file import write_whole
 
 if TYPE_CHECKING:
     from mmaction_kd.motion.dataset_videos import LabelledVideo
@@ -256,13 +257,6 @@ def earlier_motions(path: Path | None, settings: MotionSettings) -> dict[str, fl
     return motion['videos']
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(f'{path.name}.tmp')
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
 def write_report(path: Path, report: dict) -> None:
     """Write the figures, and then the .json file, which says that all is done."""
     figures = dict(histogram=histogram_figure(report), mean_std=mean_std_figure(report))
@@ -271,7 +265,7 @@ def write_report(path: Path, report: dict) -> None:
         figure.savefig(png, format='png')
         write_whole(path.with_name(f'{path.stem}_{name}.png'), png.getvalue())
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(path, f'{text}\n'.encode())
+    write_whole(path, f'{text}\n')
 
 
 def summary(report: dict, num_videos: int) -> str:
