@@ -6,6 +6,7 @@ student and the teachers have LayerNorm only, so that a step does not depend on 
 
 import sys
 
+import ddp_training
 import tiny_mbd
 import torch
 from mmaction.structures import ActionDataSample
@@ -14,7 +15,7 @@ from mmengine.model import MMDistributedDataParallel
 
 from mmaction_kd.registry import MODELS
 
-STEPS, PER_RANK = 50, 3
+STEPS, PER_RANK, LR = 50, 3, 1e-3
 SUBSETS = dict(dynamic=[0, 3], static=[1, 2])
 
 
@@ -50,31 +51,13 @@ def rank_batch(step, rank):
     return inputs, [ActionDataSample().set_gt_label(choices[i]) for i in picked]
 
 
-def train(model, batches):
-    """SGD over the batches.
-
-    Returns:
-        The gradients of the first and the last step, the parameters, and the static shares.
-    """
-    module = getattr(model, 'module', model)
-    optimizer = torch.optim.SGD(module.parameters(), lr=1e-3)
-    grads, shares = [], []
-    for inputs, samples in batches:
-        losses = model(inputs, samples, mode='loss')
-        optimizer.zero_grad()
-        module.parse_losses(losses)[0].backward()
-        grads.append({n: p.grad.clone() for n, p in module.named_parameters() if p.requires_grad})
-        optimizer.step()
-        shares.append(losses['static/share'].item())
-    return dict(first=grads[0], last=grads[-1], parameters=module.state_dict(), shares=shares)
-
-
 def main():
     init_dist('pytorch', backend='nccl')
     assert get_world_size() == 2
     frozen_teachers = sys.argv[2] == 'frozen'
     model = MMDistributedDataParallel(build_model(frozen_teachers), device_ids=[get_rank()])
-    result = train(model, (rank_batch(step, get_rank()) for step in range(STEPS)))
+    batches = (rank_batch(step, get_rank()) for step in range(STEPS))
+    result = ddp_training.train(model, batches, LR, 'static/share')
     torch.save(result, f'{sys.argv[1]}/rank{get_rank()}.pth')
 
 

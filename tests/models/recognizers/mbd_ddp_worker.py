@@ -6,12 +6,14 @@ group is empty: the local pathway's inputs are far from 0 on rank 0, the global 
 
 import sys
 
+import ddp_training
 import tiny_mbd
 import torch
 from mmengine.dist import get_rank, get_world_size, init_dist
 from mmengine.model import MMDistributedDataParallel
 
 STEPS, PER_RANK = 50, 3
+LR = 1e-9  # slow: the groups stay as they are
 
 
 def rank_batch(step, rank):
@@ -36,30 +38,12 @@ def build_model():
     return model
 
 
-def train(model, batches):
-    """SGD over the batches.
-
-    Returns:
-        The gradients of the first and the last step, the parameters, and the dominance shares.
-    """
-    module = getattr(model, 'module', model)
-    optimizer = torch.optim.SGD(module.parameters(), lr=1e-9)  # slow: the groups stay as they are
-    grads, shares = [], []
-    for inputs, samples in batches:
-        losses = model(inputs, samples, mode='loss')
-        optimizer.zero_grad()
-        module.parse_losses(losses)[0].backward()
-        grads.append({n: p.grad.clone() for n, p in module.named_parameters() if p.requires_grad})
-        optimizer.step()
-        shares.append(losses['local/dominance_share'].item())
-    return dict(first=grads[0], last=grads[-1], parameters=module.state_dict(), shares=shares)
-
-
 def main():
     init_dist('pytorch', backend='nccl')
     assert get_world_size() == 2
     model = MMDistributedDataParallel(build_model(), device_ids=[get_rank()])
-    result = train(model, (rank_batch(step, get_rank()) for step in range(STEPS)))
+    batches = (rank_batch(step, get_rank()) for step in range(STEPS))
+    result = ddp_training.train(model, batches, LR, 'local/dominance_share')
     torch.save(result, f'{sys.argv[1]}/rank{get_rank()}.pth')
 
 
