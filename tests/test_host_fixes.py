@@ -586,6 +586,28 @@ def test_amp_on_cpu_says_that_it_takes_bfloat16():
 # --- Checkpoints --------------------------------------------------------------------------------
 
 
+def test_a_process_leaves_its_gloo_group_before_python_ends(tmp_path):
+    """With the group left to the end of Python, gloo aborts one process in some dozens."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    script = tmp_path / 'script.py'
+    script.write_text(
+        'import atexit\n'
+        'from torch import distributed\n'
+        'atexit.register(lambda: print("in a group:", distributed.is_initialized()))\n'
+        'import mmaction_kd\n'
+        'from mmengine.dist import init_dist\n'
+        'init_dist("pytorch", backend="nccl")\n'
+        'print("began in", distributed.get_backend())\n'
+    )
+    rank = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1')
+    env = {**os.environ, **rank, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
+    command = [sys.executable, '-W', 'ignore', str(script)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split('\n')[-3:] == ['began in gloo', 'in a group: False', ''], done.stderr
+
+
 @pytest.fixture(scope='module')
 def torch():
     module = pytest.importorskip('torch')

@@ -4,8 +4,11 @@ import pytest
 import torch
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.structures import ActionDataSample
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
 from tiny_dtkd import PREPROCESSOR, SUBSETS, batch, distiller_config, recognizer
 
+from mmaction_kd.datasets.transforms import PathwayPipelines
 from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
 from mmaction_kd.registry import MODELS
 
@@ -93,3 +96,30 @@ def test_a_step_with_another_mean_is_the_step_on_what_it_makes():
     student = model.student(data['inputs']['student'], mode='tensor', stage='head')
     expected = model.distill_loss(student, logits, torch.tensor([0, 1]))['loss_kd']
     torch.testing.assert_close(loss, expected)
+
+
+def test_a_real_video_through_a_pipeline_for_each(tiny_videos):
+    """The student's clip and the static teacher's, of another length and size, of one decode."""
+
+    def pathway(clip_len, size):
+        return [
+            dict(type='SampleFrames', clip_len=clip_len, frame_interval=2, num_clips=1),
+            dict(type='DecordDecode'),
+            dict(type='Resize', scale=(size, size), keep_ratio=False),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs'),
+        ]
+
+    pathways = dict(student=pathway(4, 16), dynamic=pathway(4, 16), static=pathway(8, 24))
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        pipeline = PathwayPipelines(pathways)
+    videos = [dict(filename=str(tiny_videos['long']), label=label) for label in (0, 1, 2)]
+    torch.manual_seed(0)
+    model = MODELS.build(distiller_config(dict(static=dict(data_preprocessor=None))))
+    model.init_weights()
+    data = model.data_preprocessor(pseudo_collate([pipeline(v) for v in videos]), training=True)
+    shapes = {name: tuple(clips.shape) for name, clips in data['inputs'].items()}
+    same = (3, 1, 3, 4, 16, 16)
+    assert shapes == dict(student=same, dynamic=same, static=(3, 1, 3, 8, 24, 24))
+    losses = model(**data, mode='loss')
+    assert losses['loss_kd'].isfinite() and losses['static/share'] == pytest.approx(2 / 3)
