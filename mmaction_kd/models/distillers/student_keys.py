@@ -26,11 +26,9 @@ def _drop_prefix(
     _distiller: nn.Module, state: OrderedDict, prefix: str, _local_metadata: dict
 ) -> None:
     for names in (state, state._metadata):  # type: ignore[attr-defined]  # set by torch
-        for name in list(names):  # all of them, so that the order stays
+        for name in list(names):
             if f'{name}.'.startswith(prefix + STUDENT):
                 names[_join(prefix, name[len(prefix + STUDENT) :])] = names.pop(name)
-            elif name.startswith(prefix):
-                names[name] = names.pop(name)
 
 
 def _add_prefix(distiller: nn.Module, state: dict, prefix: str, *_: object) -> None:

@@ -324,6 +324,23 @@ def test_trained_teachers_are_in_the_checkpoint_beside_the_student():
     assert plain().load_state_dict(state, strict=False).missing_keys == []
 
 
+def test_trained_teachers_say_at_test_what_the_checkpoint_made_of_them():
+    """Not what they started from, which is not even looked for."""
+    model = build(distiller_config(frozen_teachers=False, predict_teachers=True))
+    train(model, 2)
+    nowhere = {name: dict(checkpoint='nowhere.pth') for name in SUBSETS}
+    cfg = distiller_config(nowhere, frozen_teachers=False, predict_teachers=True)
+    other = MODELS.build(cfg)
+    other.load_state_dict(model.state_dict())
+    inputs, samples = batch(MIXED)
+    ours, theirs = (
+        m.eval()(inputs, copy.deepcopy(samples), mode='predict') for m in (other, model)
+    )
+    assert all(
+        torch.equal(a.static_score, b.static_score) for a, b in zip(ours, theirs, strict=True)
+    )
+
+
 def test_a_trained_teacher_with_a_frozen_backbone_keeps_it():
     """LT with FT = False: the teacher's own config decides what of it is trained."""
     backbone = dict(recognizer()['backbone'], frozen_stages=4, norm_eval=True)
@@ -376,6 +393,9 @@ def test_teachers_are_what_their_checkpoints_say(tmp_path):
         saved = torch.load(tmp_path / f'{name}.pth')['state_dict']
         assert same(bytes_of(teacher), saved)
     assert len(set(model.teacher_hashes.values())) == 2
+    for path in tmp_path.iterdir():
+        path.unlink()
+    model(*batch([0]), mode='predict')  # they are read once
 
 
 def test_the_student_starts_from_its_checkpoint(tmp_path):
