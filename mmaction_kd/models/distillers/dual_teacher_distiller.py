@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
@@ -157,6 +158,10 @@ class DualTeacherDistiller(BaseModel):
         with random_state_kept():
             if checkpoint is None:
                 teacher.init_weights()
+                MMLogger.get_current_instance().warning(
+                    f'teacher {name}: no checkpoint is named; it knows what its init_cfg says, '
+                    'which may be nothing.'
+                )
             else:
                 load_recognizer(teacher, checkpoint, f'teacher {name}')
         self.teacher_hashes[name] = weights_hash(teacher)

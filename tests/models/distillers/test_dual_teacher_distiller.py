@@ -6,6 +6,7 @@ import pytest
 import tiny_dtkd
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.logging import MMLogger
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper
 from mmengine.runner import load_checkpoint, save_checkpoint
@@ -396,6 +397,15 @@ def test_teachers_are_what_their_checkpoints_say(tmp_path):
     for path in tmp_path.iterdir():
         path.unlink()
     model(*batch([0]), mode='predict')  # they are read once
+
+
+def test_a_teacher_without_a_checkpoint_is_warned_of(monkeypatch):
+    warned = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, message: warned.append(message))
+    build()
+    assert [line.split(';')[0] for line in warned if line.startswith('teacher')] == [
+        f'teacher {name}: no checkpoint is named' for name in ('dynamic', 'static')
+    ]
 
 
 def test_the_student_starts_from_its_checkpoint(tmp_path):
