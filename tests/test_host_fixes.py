@@ -223,6 +223,26 @@ def probe_chained_eval():
         assert backbone.train() is backbone
 
 
+def probe_metrics_file():
+    """A test's metrics are in one file: the first rank writes it, and no other."""
+    from unittest import mock
+
+    from mmengine.dist import utils
+    from mmengine.hooks import LoggerHook
+
+    hook = LoggerHook()
+    hook.json_log_path = 'metrics.json'
+    log = types.SimpleNamespace(get_log_after_epoch=lambda *_, **__: ({'acc/top1': 0.5}, ''))
+    runner = types.SimpleNamespace(
+        log_processor=log, logger=mock.Mock(), test_dataloader=[], log_dir='.'
+    )
+    with mock.patch.object(utils, 'get_rank', return_value=1):
+        hook.after_test_epoch(runner)
+    assert not Path('metrics.json').exists(), 'the second rank wrote the metrics'
+    hook.after_test_epoch(runner)
+    assert json.loads(Path('metrics.json').read_text()) == {'acc/top1': 0.5}
+
+
 # What each probe says on the bare host.
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
@@ -239,6 +259,7 @@ PROBES = {
     probe_sync_bn: r'SyncBatchNorm layers only work with GPU modules',
     probe_amp: r'only available training on gpu',
     probe_bfloat16_scores: r'BFloat16',
+    probe_metrics_file: r'the second rank wrote the metrics',
     probe_chained_eval: r'eval\(\) returned None',
 }
 

@@ -11,6 +11,7 @@ from mmaction_kd.host_fixes import (
     missing_modules,
     model_methods,
     numpy_two,
+    several_ranks,
     training_on_cpu,
 )
 from mmaction_kd.host_fixes.mend import Mend
@@ -21,6 +22,7 @@ MENDS: tuple[Mend, ...] = (
     *checkpoint_loader.MENDS,
     *numpy_two.MENDS,
     *training_on_cpu.MENDS,
+    *several_ranks.MENDS,
     *model_methods.MENDS,
 )
 
