@@ -118,7 +118,6 @@ def main() -> None:
         'DTKD from one config, teachers and students',
         *('python', 'tools/dtkd.py', STUDENT, '--devices', '2', '--work-dir', f'{WORK}/dtkd'),
         *('--threshold', 'q2', '--classes', f'{DATA}/classes.txt'),
-        *('--cfg-options', 'train_cfg.max_epochs=6', 'param_scheduler.1.T_max=6'),
     )
     found = accuracies(ROOT / WORK / 'test')
     dtkd = json.loads((ROOT / WORK / 'dtkd' / 'results.json').read_text())
