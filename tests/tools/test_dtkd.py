@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from tool_runs import ROOT, run_tool, tool_command, tool_env
+from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
 from mmaction_kd.class_subsets import load_subsets
 
@@ -67,19 +67,11 @@ def test_weights_of_the_classes_go_with_them(dtkd, ucf101):
     assert baseline.model.cls_head.loss_cls.class_weight == weights
 
 
-def options(demo_set, **changes):
+def options(demo_set):
     """Arguments for a quick run on the rendered set."""
-    settings = {'train_dataloader.batch_size': 2, 'train_cfg.max_epochs': 1, **changes}
-    for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):
-        settings |= {
-            f'{loader}.num_workers': 0,
-            f'{loader}.persistent_workers': False,
-            f'{loader}.dataset.ann_file': demo_set / f'{split}.txt',
-            f'{loader}.dataset.data_prefix.video': demo_set / 'videos',
-        }
     return [
         *('--threshold', 'q2', '--classes', demo_set / 'classes.txt', '--devices', 1),
-        *('--cfg-options', *(f'{key}={value}' for key, value in settings.items())),
+        *shrunken(demo_set, train_dataloader__batch_size=2),
     ]
 
 
@@ -135,9 +127,7 @@ def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
 
 
 def test_a_failing_step_stops_it(demo_set, tmp_path):
-    missing = {'train_dataloader.dataset.ann_file': 'nowhere.txt'}
-    arguments = options(demo_set)
-    arguments.append(next(f'{k}={v}' for k, v in missing.items()))
+    arguments = [*options(demo_set), 'train_dataloader.dataset.ann_file=nowhere.txt']
     said = run_tool('tools/dtkd.py', STUDENT, '--work-dir', tmp_path / 'w', *arguments, code=1)
     assert 'nowhere.txt' in said and 'the same command goes on from there' in said
     assert not Path(tmp_path / 'w' / 'baseline').exists()
