@@ -10,7 +10,7 @@ install: $(VENV)/.installed  ## build .venv with the tested versions
 
 $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements/constraints.txt -e '.[lite,tests,lint]'
+	$(BIN)/python -m pip install -c requirements/constraints.txt -e '.[lite,study,tests,lint]'
 	touch $@
 
 demo: install  ## render videos; train, test and predict with MBD; DTKD from optical flow to student

@@ -91,13 +91,14 @@ class DominanceDistillLoss(nn.Module):
     Args:
         num_classes: K.
         feat_dims: dimension of each pathway's intermediate feature (MBDRecognizer finds it); needed
-            unless ``layers='final'``.
+            for 'intermediate' and 'both' ``layers``.
         kl_weight: α, one number or (local, global).
         mse_weight: β, one number or (local, global).
         temperature: T of (5), above 0.
         t_squared: multiply the KL term by T².
         teacher: 'dominant' (3)-(4); or 'local' | 'global': always the same one.
-        layers: 'final', 'intermediate' or 'both'.
+        layers: 'final', 'intermediate', 'both' or 'none': nothing is distilled, but the dominance
+            is still told.
         final_align: the final layer's distance, 'kl' (6) or 'mse' (7 on the logits).
         group_reduction: divide a group's sum by the size of the 'group' or of the 'batch'.
         projection: which side (10) and (11) project, 'student' (FitNets) or 'teacher'.
@@ -129,7 +130,7 @@ class DominanceDistillLoss(nn.Module):
         super().__init__()
         me = type(self).__name__
         check_choice(me, 'teacher', teacher, ('dominant', *PATHWAYS))
-        check_choice(me, 'layers', layers, ('final', 'intermediate', 'both'))
+        check_choice(me, 'layers', layers, ('final', 'intermediate', 'both', 'none'))
         check_choice(me, 'final_align', final_align, ('kl', 'mse'))
         check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
         check_choice(me, 'projection', projection, ('student', 'teacher'))
@@ -152,7 +153,7 @@ class DominanceDistillLoss(nn.Module):
                 raise ValueError(
                     f"{me}: layers='{layers}' needs feat_dims, the dimension of each pathway's "
                     'intermediate feature, got None; in an MBDRecognizer set features for both '
-                    "pathways, or layers='final'."
+                    "pathways, or layers='final' or 'none'."
                 )
             for source, target in (PATHWAYS, PATHWAYS[::-1]):
                 self.projectors[f'{source}_to_{target}'] = make_projector(
@@ -162,7 +163,7 @@ class DominanceDistillLoss(nn.Module):
     @property
     def needs_feats(self) -> bool:
         """Whether the intermediate features enter."""
-        return self.layers != 'final'
+        return self.layers in ('intermediate', 'both')
 
     def forward(
         self,
@@ -174,7 +175,7 @@ class DominanceDistillLoss(nn.Module):
 
         Args:
             logits: ``z`` of each pathway, (N, K).
-            feats: ``m`` of each pathway, (N, D of that pathway); not used with ``layers='final'``.
+            feats: ``m`` of each pathway, (N, D of that pathway); used where :attr:`needs_feats`.
             targets: class index of every sample, (N,).
 
         Returns:
@@ -191,7 +192,7 @@ class DominanceDistillLoss(nn.Module):
             if self.require_teacher_correct:
                 taught = taught & ~wrong
             size = group_size(taught, self.group_reduction)
-            if self.layers != 'intermediate':
+            if self.layers in ('final', 'both'):
                 loss = group_mean(self._final(student, teacher, logits), taught, size)
                 terms[f'{student}/loss_final'] = self.kl_weight[student] * loss
             if self.needs_feats:

@@ -197,6 +197,15 @@ def test_projector_options_build_what_they_say():
     assert not DominanceDistillLoss(5, layers='final').projectors
 
 
+def test_without_layers_nothing_is_distilled_but_dominance_is_told():
+    logits = {name: torch.randn(6, 5, requires_grad=True) for name in ('local', 'global')}
+    targets = torch.arange(6) % 5
+    none = DominanceDistillLoss(5, layers='none')(logits, None, targets)
+    final = DominanceDistillLoss(5, layers='final')(logits, None, targets)
+    assert none == {key: value for key, value in final.items() if 'loss' not in key}
+    assert {'local/dominance_share', 'global/teacher_wrong_share'} <= set(none)
+
+
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
