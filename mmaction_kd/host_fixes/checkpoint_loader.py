@@ -45,25 +45,32 @@ def _plain_dict(*factory: Any) -> dict:
     return {}
 
 
+def numpy_globals() -> list[tuple[Callable, str]]:
+    """What an array and a scalar of NumPy are rebuilt from, and the names that a file gives it."""
+    import numpy as np
+
+    reconstruct: Any = np.empty(0).__reduce__()[0]
+    scalar: Any = np.float64(0).__reduce__()[0]
+    named: list[tuple[Callable, str]] = [(np.ndarray, 'numpy.ndarray'), (np.dtype, 'numpy.dtype')]
+    for package in ('numpy.core', 'numpy._core'):  # as NumPy 1 and NumPy 2 write it
+        named.append((reconstruct, f'{package}.multiarray._reconstruct'))
+        named.append((scalar, f'{package}.multiarray.scalar'))
+    return named
+
+
 def _allowed_globals() -> list[_Allowed]:
     """What a checkpoint may call beyond tensors: plain data, and the log history."""
     import numpy as np
     from mmengine.config import ConfigDict
     from mmengine.logging import HistoryBuffer
 
-    reconstruct: Any = np.empty(0).__reduce__()[0]
-    scalar: Any = np.float64(0).__reduce__()[0]
     allowed: list[_Allowed] = [
         (_method_of_history_buffer, 'builtins.getattr'),
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (ConfigDict, 'mmengine.config.config.ConfigDict'),
         (_plain_dict, 'collections.defaultdict'),
-        (np.ndarray, 'numpy.ndarray'),
-        (np.dtype, 'numpy.dtype'),
+        *numpy_globals(),
     ]
-    for package in ('numpy.core', 'numpy._core'):  # as NumPy 1 and NumPy 2 write it
-        allowed.append((reconstruct, f'{package}.multiarray._reconstruct'))
-        allowed.append((scalar, f'{package}.multiarray.scalar'))
     # The unpickler also checks the class of a dtype, e.g. Float64DType. No objects ('O') and no
     # structures ('V'): they can hold anything.
     for code in set(np.typecodes['All']) - set('OV'):

@@ -15,6 +15,7 @@ from mmaction_kd.choices import check_choice
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.observations import observe
 from mmaction_kd.registry import MODELS
 
 
@@ -185,6 +186,7 @@ class DominanceDistillLoss(nn.Module):
             is wrong), ratios in [0, 1].
         """
         groups = self.groups(logits, targets)
+        observe('dominance', logits['local'].shape[1], targets, groups)
         terms = {}
         for student, teacher in (PATHWAYS, PATHWAYS[::-1]):
             taught = groups[teacher]

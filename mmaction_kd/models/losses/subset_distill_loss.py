@@ -23,6 +23,7 @@ from mmaction_kd.models.losses.hybrid_score import (
     log_soft_targets,
     reduce_batch,
 )
+from mmaction_kd.observations import observe
 from mmaction_kd.registry import MODELS
 
 
@@ -196,6 +197,7 @@ class SubsetDistillLoss(nn.Module, ABC):
             masks = self.responsible(targets)
             logits = self._full_width(teacher_logits, self.needed(targets))
             weights = self.weights(logits, masks, targets)
+            observe('teacher_weights', self.num_classes, targets, weights)
             log_q = {n: log_soft_targets(z, self.kd_temperature) for n, z in logits.items()}
             w, log_q_final = final_soft_targets(weights, log_q, masks)
         log_p = log_soft_targets(student_logits, self.kd_temperature)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmaction.models import Recognizer2D
@@ -103,23 +104,26 @@ def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Ten
     """One vector a video, whatever the module puts out.
 
     Feature maps (rows, C, [T,] H, W) are averaged over place and time. Of tokens (rows, L, D)
-    either the first, [CLS], is taken or the mean of the others. Rows that belong to one video
-    (views, frames) are averaged.
+    either the first, [CLS], is taken or the mean of the others. Where each place of a map is a
+    token, as in Swin, (rows, [T,] H, W, D), all are averaged. Rows that belong to one video (views,
+    frames) are averaged.
 
     Args:
-        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D); rows is a multiple
-            of ``num_videos``, video by video.
+        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D), or, of places,
+            (rows, [T,] H, W, D); rows is a multiple of ``num_videos``, video by video.
         num_videos: N.
-        tokens: 'cls' or 'mean'.
+        tokens: 'cls', 'mean' or 'places'.
 
     Returns:
         (N, D).
 
     Raises:
-        ValueError: ``tokens`` is neither, or there is no token but [CLS] to average.
+        ValueError: ``tokens`` is none of these, or there is no token but [CLS] to average.
     """
-    check_choice('Intermediate feature', 'tokens', tokens, ('cls', 'mean'))
-    if output.dim() > 3:
+    check_choice('Intermediate feature', 'tokens', tokens, ('cls', 'mean', 'places'))
+    if tokens == 'places':
+        vectors = output.flatten(1, -2).mean(1)
+    elif output.dim() > 3:
         vectors = output.flatten(2).mean(2)
     elif output.dim() == 3 and tokens == 'cls':
         vectors = output[:, 0]
@@ -154,6 +158,25 @@ def probe_dims(
     Raises:
         ValueError: no such module, it did not run, or the model refuses the shape.
     """
+    with record_output(recognizer, path) as recorded:
+        dry_run(recognizer, 'backbone' if path.startswith('backbone') else 'neck', input_shape)
+    return pool_to_vectors(recorded.output, 1, tokens).shape[-1]
+
+
+def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None) -> Any:
+    """What a stage puts out for one video, on the meta device: shapes without values.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        stage: 'backbone', or 'neck': all before the classifier.
+        input_shape: see :func:`probe_dims`.
+
+    Returns:
+        A tensor, or several.
+
+    Raises:
+        ValueError: the model refuses the shape.
+    """
     if input_shape is None:
         flat = isinstance(recognizer, Recognizer2D)
         input_shape = (16, 3, 224, 224) if flat else (1, 3, 16, 224, 224)
@@ -162,17 +185,16 @@ def probe_dims(
         for name, value in (*recognizer.named_parameters(), *recognizer.named_buffers())
     }
     video = torch.empty(1, *input_shape, device='meta')
-    stage = 'backbone' if path.startswith('backbone') else 'neck'
     was_training = recognizer.training
     recognizer.eval()
     try:
-        with record_output(recognizer, path) as recorded, torch.no_grad():
-            functional_call(recognizer, state, (video,), dict(mode='tensor', stage=stage))
+        with torch.no_grad():
+            return functional_call(recognizer, state, (video,), dict(mode='tensor', stage=stage))
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"Intermediate feature '{path}': the dry run failed on a video of shape "
-            f'{tuple(input_shape)}; give the shape that the model takes as input_shape. ({error})'
+            f'The dry run of a {type(recognizer).__name__} that finds the size of its features '
+            f'failed on a video of shape {tuple(input_shape)}; give the shape that the model takes '
+            f'as input_shape. ({error})'
         ) from error
     finally:
         recognizer.train(was_training)
-    return pool_to_vectors(recorded.output, 1, tokens).shape[-1]

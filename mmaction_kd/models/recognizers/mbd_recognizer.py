@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-import torch
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
@@ -23,12 +22,18 @@ from mmaction_kd.models.recognizers.intermediate_features import (
     probe_dims,
     record_output,
 )
+from mmaction_kd.models.recognizers.last_features import last_feature, probe_last_dims
 from mmaction_kd.models.recognizers.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
     load_recognizer,
 )
-from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
+from mmaction_kd.models.recognizers.view_logits import (
+    ScoredViews,
+    class_indices,
+    score_views,
+    view_logits,
+)
 from mmaction_kd.registry import MODELS
 
 
@@ -42,7 +47,8 @@ class MBDRecognizer(BaseModel):
         loss = L_l + L_g
 
     where L_ce is the loss of the pathway's own head and the others come from ``distill_loss``. At
-    test the mean softmax over the views of each pathway is fused by ``fusion_head``.
+    test the mean softmax over the views of each pathway is fused by ``fusion_head`` (one that is
+    trained fuses the last features, and adds its own loss).
 
     Source: MBD, sections 2.2-2.5.
 
@@ -53,10 +59,11 @@ class MBDRecognizer(BaseModel):
             paper: a 3D CNN on consecutive frames.
         global_pathway: likewise. The paper: a video transformer on frames of the whole action.
         distill_loss: config of a :class:`~mmaction_kd.models.losses.DominanceDistillLoss`.
-        fusion_head: config of an :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`.
+        fusion_head: config of an :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`, or of a
+            :class:`~mmaction_kd.models.heads.FeatureFusionHead`, which is trained.
         features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
-            a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean',
-            input_shape=...)``, see
+            a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
+            'places', input_shape=...)``, see
             :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. Not needed
             when only the final layer is distilled.
 
@@ -83,7 +90,7 @@ class MBDRecognizer(BaseModel):
         for name, pathway in pathways.items():
             self.add_module(_key(name), pathway)
         self.checkpoints = checkpoints
-        self.features = {
+        self.features: dict[str, dict] = {
             name: dict(path=feature) if isinstance(feature, str) else dict(feature)
             for name in PATHWAYS
             if (feature := (features or {}).get(_key(name))) is not None
@@ -100,6 +107,14 @@ class MBDRecognizer(BaseModel):
             dict(distill_loss, feat_dims=dims if len(dims) == len(PATHWAYS) else None, **shared)
         )
         self.fusion_head = MODELS.build(dict(fusion_head, **shared))
+        if self.fusion_head.needs_feats:
+            shapes = {name: kw.get('input_shape') for name, kw in self.features.items()}
+            self.fusion_head.make_layers(
+                {
+                    name: probe_last_dims(pathways[name], kind, shapes.get(name))
+                    for name, kind in self.fusion_head.needs_feats.items()
+                }
+            )
 
     @property
     def pathways(self) -> dict[str, BaseModel]:
@@ -158,29 +173,40 @@ class MBDRecognizer(BaseModel):
 
         Returns:
             Scalars: for each pathway what its own head returns (``local/loss_cls``,
-            ``local/top1_acc``, ...) and what ``distill_loss`` does; ``fused/top1_acc``.
+            ``local/top1_acc``, ...) and what ``distill_loss`` does; ``fused/top1_acc`` and, of a
+            fusion head that is trained, ``fused/loss_cls``.
         """
         logits, feats, losses = {}, {}, {}
+        last: dict[str, Tensor] = {}
         for name, pathway in self.pathways.items():
             with self._record_feature(name) as recorded:
-                views, loss_aux = view_logits(pathway, inputs[_key(name)], data_samples)
-            logits[name] = at_least_float32(views.mean(1))
-            own = {**pathway.cls_head.loss_by_feat(logits[name], data_samples), **loss_aux}
+                scored = score_views(pathway, inputs[_key(name)], data_samples)
+            logits[name] = at_least_float32(scored.logits.mean(1))
+            last |= self._last_feature(name, scored)
+            own = {**pathway.cls_head.loss_by_feat(logits[name], data_samples), **scored.loss_aux}
             losses.update({f'{name}/{key}': value for key, value in own.items()})
             if recorded is not None:
                 tokens = self.features[name].get('tokens', 'cls')
                 feats[name] = pool_to_vectors(recorded.output, len(data_samples), tokens)
         targets = class_indices(data_samples).to(logits['local'].device)
         losses.update(self.distill_loss(logits, feats, targets))
-        with torch.no_grad():
-            fused = self.fusion_head({name: z.softmax(1) for name, z in logits.items()}, targets)
-            losses['fused/top1_acc'] = (fused.score.argmax(1) == targets).float().mean()
+        probs = {name: z.detach().softmax(1) for name, z in logits.items()}
+        fused = self.fusion_head.loss(probs, targets, last)
+        losses.update({f'fused/{key}': value for key, value in fused.items()})
         return losses
 
     def _record_feature(self, name: str) -> AbstractContextManager[Recorded | None]:
         if not self.distill_loss.needs_feats:
             return nullcontext()
         return record_output(self.pathways[name], self.features[name]['path'])
+
+    def _last_feature(self, name: str, scored: ScoredViews) -> dict[str, Tensor]:
+        """Under the pathway's name what the fusion head wants of it; empty where nothing."""
+        if name not in self.fusion_head.needs_feats:
+            return {}
+        videos, views = scored.logits.shape[:2]
+        kind = self.fusion_head.needs_feats[name]
+        return {name: last_feature(scored.feats, videos, views, kind)}
 
     def predict(
         self, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
@@ -195,11 +221,13 @@ class MBDRecognizer(BaseModel):
             The samples with ``pred_score`` (K,) and ``pred_label`` (1,), fused, and for each
             pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars.
         """
-        probs = {}
+        probs: dict[str, Tensor] = {}
+        last: dict[str, Tensor] = {}
         for name, pathway in self.pathways.items():
-            views, _ = view_logits(pathway, inputs[_key(name)], test_mode=True)  # (N, V, K)
-            probs[name] = at_least_float32(views).softmax(2).mean(1)
-        fused = self.fusion_head(probs)
+            scored = score_views(pathway, inputs[_key(name)], test_mode=True)
+            probs[name] = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
+            last |= self._last_feature(name, scored)
+        fused = self.fusion_head(probs, feats=last)
         for i, sample in enumerate(data_samples):
             sample.set_pred_score(fused.score[i])
             sample.set_pred_label(fused.score[i].argmax(keepdim=True))

@@ -55,6 +55,8 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
         for key in ('pretrained', 'init_cfg'):
             if backbone.get(key) is not None:
                 backbone[key] = None
+        if backbone.get('pretrained2d'):  # by it Swin loads `pretrained` also where that is None
+            backbone['pretrained2d'] = False
     return changes, checkpoint
 
 

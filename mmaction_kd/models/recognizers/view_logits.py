@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
 
-def view_logits(
+class ScoredViews(NamedTuple):
+    """What :func:`score_views` returns."""
+
+    logits: Tensor
+    """(N, V, K)."""
+    loss_aux: dict[str, Tensor]
+    """Auxiliary losses of the neck."""
+    feats: Any
+    """What the classifier saw: a tensor, or several; rows are those of the backbone."""
+
+
+def score_views(
     recognizer: BaseModel,
     inputs: Tensor,
     data_samples: list[ActionDataSample] | None = None,
     test_mode: bool = False,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits of each view of each video.
+) -> ScoredViews:
+    """Logits of each view of each video, and what they come from.
 
     Args:
         recognizer: an MMAction2 recognizer.
@@ -23,13 +36,35 @@ def view_logits(
         test_mode: with the recognizer's ``test_cfg`` (``max_testing_views``, ``fcn_test``).
 
     Returns:
-        Logits (N, V, K), and the auxiliary losses of the neck.
+        Logits, auxiliary losses and features.
     """
     feats, head_kwargs = recognizer.extract_feat(
         inputs, data_samples=data_samples, test_mode=test_mode
     )
     logits = recognizer.cls_head(feats, **head_kwargs)  # (N·V, K)
-    return logits.reshape(len(inputs), -1, logits.shape[-1]), head_kwargs.get('loss_aux', {})
+    logits = logits.reshape(len(inputs), -1, logits.shape[-1])
+    return ScoredViews(logits, head_kwargs.get('loss_aux', {}), feats)
+
+
+def view_logits(
+    recognizer: BaseModel,
+    inputs: Tensor,
+    data_samples: list[ActionDataSample] | None = None,
+    test_mode: bool = False,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """:func:`score_views` without the features.
+
+    Args:
+        recognizer: see there.
+        inputs: see there.
+        data_samples: see there.
+        test_mode: see there.
+
+    Returns:
+        Logits (N, V, K), and the auxiliary losses of the neck.
+    """
+    scored = score_views(recognizer, inputs, data_samples, test_mode)
+    return scored.logits, scored.loss_aux
 
 
 def class_indices(data_samples: list[ActionDataSample]) -> Tensor:

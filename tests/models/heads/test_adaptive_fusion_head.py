@@ -64,6 +64,39 @@ def test_softmax_of_the_dominances_is_next_to_averaging():
     assert ratio == pytest.approx(0.803, abs=1e-3)
 
 
+@pytest.mark.parametrize('numbers', [(0.3, 0.7), (3, 7), [0.0, 2.0]])
+def test_fixed_weights_are_normalised(numbers):
+    probs = random_probs(np.random.default_rng(2), 5, 6)
+    fused = AdaptiveFusionHead(6, weights=numbers)(
+        {h: torch.from_numpy(probs[h]) for h in reversed(PATHWAYS)}  # in any order
+    )
+    w = np.array(numbers) / sum(numbers)
+    expected = w[0] * probs['local'] + w[1] * probs['global']
+    np.testing.assert_allclose(fused.score, expected, atol=1e-12)
+    np.testing.assert_allclose(fused.weights['local'], [w[0]] * 5, atol=1e-12)
+
+
+def test_all_weight_on_a_pathway_is_that_pathway():
+    probs = {
+        h: torch.from_numpy(p) for h, p in random_probs(np.random.default_rng(3), 5, 6).items()
+    }
+    assert torch.equal(AdaptiveFusionHead(6, weights=(1, 0))(probs).score, probs['local'])
+    assert torch.equal(AdaptiveFusionHead(6, weights=(0, 1))(probs).score, probs['global'])
+
+
+@pytest.mark.parametrize('weights', ['average', 'ratio', (0.3, 0.7)])
+def test_the_maximum_equals_numpys(weights):
+    probs = random_probs(np.random.default_rng(4), 8, 6)
+    tensors = {h: torch.from_numpy(p) for h, p in probs.items()}
+    fused = AdaptiveFusionHead(6, weights=weights, combine='max')(tensors)
+    w = {h: fused.weights[h].numpy()[:, None] for h in PATHWAYS}
+    largest = np.maximum(w['local'] * probs['local'], w['global'] * probs['global'])
+    np.testing.assert_allclose(fused.score, largest / largest.sum(1, keepdims=True), atol=1e-12)
+    if weights == 'average':
+        best = np.maximum(probs['local'], probs['global']).argmax(1)
+        assert (fused.score.argmax(1).numpy() == best).all()
+
+
 def test_centers_move_with_targets_and_not_without():
     head = AdaptiveFusionHead(4, dominance=dict(labels='centers')).train()
     probs = {h: torch.rand(8, 4).softmax(1) for h in PATHWAYS}
@@ -77,6 +110,10 @@ def test_centers_move_with_targets_and_not_without():
     ('settings', 'words'),
     [
         (dict(weights='max'), "weights must be one of .*got 'max'"),
+        (dict(combine='mean'), "combine must be one of .*got 'mean'"),
+        (dict(weights=(1, -1)), r'two numbers \(local, global\), each at least 0.*got \(1, -1\)'),
+        (dict(weights=(0, 0)), 'one above, got'),
+        (dict(weights=(1, 2, 3)), 'two numbers'),
         (dict(dominance=dict(reduce='target')), 'a test video has no label'),
         (dict(dominance=dict(normalizer='batch_labels')), 'a test video has no label'),
         (dict(dominance=dict(space='logits')), "space='prob'"),

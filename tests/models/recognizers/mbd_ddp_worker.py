@@ -26,8 +26,10 @@ def rank_batch(step, rank):
 
 def build_model():
     """The same weights in every process; black frames get equal logits, others unequal ones."""
-    # Class centres are kept over the ranks, too.
-    fusion_head = dict(type='mmaction_kd.AdaptiveFusionHead', dominance=dict(labels='centers'))
+    # A fusion that is trained, too, and class centres that are kept over the ranks.
+    fusion_head = dict(
+        type='mmaction_kd.FeatureFusionHead', dropout_ratio=0.0, dominance=dict(labels='centers')
+    )
     model = tiny_mbd.build(fusion_head=fusion_head).double()
     for pathway in model.pathways.values():
         fc = pathway.cls_head.fc_cls

@@ -192,6 +192,8 @@ def test_pooling_to_one_vector_a_video():
     tokens = torch.randn(2, 4, 5)
     assert torch.equal(pool_to_vectors(tokens, 2), tokens[:, 0])
     assert torch.equal(pool_to_vectors(tokens, 2, 'mean'), tokens[:, 1:].mean(1))
+    places = maps.permute(0, 2, 3, 4, 1)  # Swin's
+    assert torch.allclose(pool_to_vectors(places, 2, 'places'), by_hand, atol=1e-6)
     frames = torch.randn(8, 5)  # 2 videos of 4 frames
     assert torch.allclose(pool_to_vectors(frames, 2), frames.reshape(2, 4, 5).mean(1))
     with pytest.raises(ValueError, match=r"tokens must be one of .*got 'max'"):
