@@ -7,29 +7,50 @@ import json
 import re
 from pathlib import Path
 
+import mmaction
+import mmcv
 import pytest
 import torch
+import yaml
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.hub import get_config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmaction_kd.models.recognizers.recognizer_config import split_recognizer_config
 from mmaction_kd.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
-CLASSES = dict(k400=400, ucf101=101, hmdb51=51, sthv2=174, tiny=4)
+ZOO = Path(mmaction.__file__).parent / '.mim/configs/recognition'
+LEAVES = sorted(
+    path for path in CONFIGS.rglob('*.py') if not {'_base_', 'studies'} & set(path.parts)
+)
+BY_NAME = {path.stem: path for path in LEAVES}
+CLASSES = dict(k400=400, ucf101=101, hmdb51=51, sthv2=174, tiny=4, room8=8)
 # The subsets of the first quartile (DTKD, section 4.1), and of the median for the tiny set.
-STATIC = dict(ucf101=26, hmdb51=13, tiny=2)
+STATIC = dict(ucf101=26, hmdb51=13, tiny=2, room8=4)
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
-STUDENTS = [path for path in LEAVES if path.stem.startswith(('dtkd_', 'bskd_'))]
+DTKD = [path for path in LEAVES if 'dtkd' in path.relative_to(CONFIGS).parts]
+STUDENTS = [path for path in DTKD if path.stem.startswith(('dtkd_', 'bskd_'))]
+TRANSFORMERS = [  # trained and tested as in MMAction2's zoo
+    path for path in DTKD if 'transformers' in path.parts and 'slowfast' not in path.stem
+]
+# DTKD's 10 clips x 3 crops are these elsewhere.
+VIEWS = dict(room8=3, tiny_slowfast=3, timesformer=3, swin=12)
 
 each_config = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
-# What is built and run: the other splits differ from the first in the names of files alone.
+SETTINGS = [path for path in DTKD if path.parent.name == 'settings']
+each_setting = pytest.mark.parametrize('path', SETTINGS, ids=lambda path: path.stem)
+# What is built and run: the other splits differ from the first in the names of files alone, and
+# the settings in one number.
 each_model = pytest.mark.parametrize(
-    'path', [p for p in LEAVES if not re.search('_split[23]', p.stem)], ids=lambda path: path.stem
+    'path',
+    [path for path in LEAVES if not re.search('_split[23]', path.stem) and path not in SETTINGS],
+    ids=lambda path: path.stem,
 )
 each_student = pytest.mark.parametrize('path', STUDENTS, ids=lambda path: path.stem)
 
@@ -52,8 +73,9 @@ def read(path):
 
 def build(cfg):
     """The model, without weights: that of a paper has some hundred million."""
-    # mmpretrain's ResNet, which only the tiny config has, can't be built without.
-    device = 'cpu' if 'mmpretrain.ResNet' in str(cfg.model) else 'meta'
+    # mmpretrain's ResNet, which only the tiny config has, and Swin can't be built without.
+    whole = f'{cfg.model} {list(recognizers(cfg.model).values())}'
+    device = 'cpu' if re.search('mmpretrain.ResNet|swin', whole, re.I) else 'meta'
     with torch.device(device):
         return MODELS.build(cfg.model)
 
@@ -68,9 +90,17 @@ def student(model):
     return model.get('student', model)
 
 
+def recognizers(model):
+    """By pathway ('' for one model), also where a pathway is named by the path of its config."""
+    pathways = {key: value for key, value in model.items() if key.endswith('_pathway')}
+    found = {key: split_recognizer_config(value)[0] for key, value in pathways.items()}
+    return found or {'': student(model)}
+
+
 def data_of(path):
     """The data set that a config is named after."""
-    (name,) = set(CLASSES) & set(path.stem.split('_'))
+    names = set(CLASSES) & set(path.stem.split('_'))
+    (name,) = names - {'tiny'} or names
     return name
 
 
@@ -111,12 +141,40 @@ def only(steps, kind):
     return step
 
 
+def zoo_weights(path):
+    """The address of the weights that MMAction2's zoo lists for the config that this is made of."""
+    kind = re.sub(r'^dtkd_|_(static|dynamic)|_ucf101_split1', '', path.stem)
+    base = BY_NAME[f'{kind}_ucf101_split1'].read_text()
+    folder, name = re.search(r"'mmaction::recognition/(\w+)/(\S+)\.py'", base).groups()
+    models = yaml.safe_load((ZOO / folder / 'metafile.yml').read_text())['Models']
+    (weights,) = (model['Weights'] for model in models if model['Name'] == name)
+    return weights
+
+
+def listed_weights(config):
+    """The addresses of the weights that MMAction2's zoo lists for one of its configs."""
+    folder, name = re.fullmatch(r'mmaction::recognition/(\w+)/(\S+\.py)', config).groups()
+    models = yaml.safe_load((ZOO / folder / 'metafile.yml').read_text())['Models']
+    return [model['Weights'] for model in models if model['Config'].endswith(f'/{name}')]
+
+
 def count_millions(module):
     return sum(parameter.numel() for parameter in module.parameters()) / 1e6
 
 
 def test_there_are_configs():
     assert len(LEAVES) >= 11
+
+
+def test_no_two_configs_have_the_same_name():
+    """Their work dirs would be the same."""
+    assert len(BY_NAME) == len(LEAVES)
+
+
+@pytest.mark.parametrize('method', ['dtkd', 'mbd'])
+def test_the_metafile_names_configs(method):
+    for model in yaml.safe_load((CONFIGS / method / 'metafile.yml').read_text())['Models']:
+        assert BY_NAME[model['Name']] == CONFIGS.parent / model['Config']
 
 
 @each_model
@@ -137,12 +195,22 @@ def test_model_and_pipelines_build(path, tmp_path):
             Compose(data_set(cfg[loader]).pipeline)
 
 
+@each_setting
+def test_a_setting_is_one_number_of_the_loss(path, tmp_path):
+    cfg, dtkd = read(path), read(BY_NAME[re.sub('^dtkd_.*(?=slowfast)', 'dtkd_', path.stem)])
+    loss, usual = cfg.model.distill_loss, dtkd.model.distill_loss
+    assert [loss[key] == usual[key] for key in usual].count(False) == 1
+    loss.subsets = write_subsets(path, tmp_path / 'subsets.json')
+    MODELS.build(dict(loss, num_classes=cfg.model.student.cls_head.num_classes))
+    cfg.model.distill_loss = usual
+    assert cfg.to_dict() == dtkd.to_dict()
+
+
 @each_config
 def test_heads_have_the_classes_of_the_data_set(path):
     subset = {'static', 'dynamic'} & set(path.stem.split('_'))
     classes = subset_sizes(path)[subset.pop()] if subset else CLASSES[data_of(path)]
-    model = student(read(path).model)
-    pathways = [value for key, value in model.items() if key.endswith('_pathway')] or [model]
+    pathways = recognizers(read(path).model).values()
     assert [pathway.cls_head.num_classes for pathway in pathways] == [classes] * len(pathways)
 
 
@@ -151,7 +219,7 @@ def test_vtn_knows_the_stride_that_its_frames_have(path):
     cfg = read(path)
     for loader, by_pathway in pipelines(cfg).items():
         for name, steps in by_pathway.items():
-            backbone = (cfg.model[name] if name else student(cfg.model)).backbone
+            backbone = recognizers(cfg.model)[name].backbone
             if backbone.type == 'mmaction_kd.VTN':
                 sampled = only(steps, 'SampleFrames').frame_interval
                 assert sampled == backbone.frame_interval, (loader, name)
@@ -163,8 +231,14 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
         for steps in by_pathway.values():
             crops = 3 if any('ThreeCrop' in step.type for step in steps) else 1
             views = only(steps, 'SampleFrames').num_clips * crops
-            tested = 3 if path.parent.name == 'dtkd' and 'tiny' in path.stem else 30
-            assert views == (tested if loader == 'test_dataloader' else 1)
+            kind = next((kind for kind in VIEWS if kind in path.stem), None)
+            small = 'room8' in path.stem or 'tiny_slowfast' in path.stem
+            tested = VIEWS[kind] if path in TRANSFORMERS or small else 30
+            few = loader == 'test_dataloader' or (loader, data_of(path)) == (
+                'val_dataloader',
+                'room8',
+            )
+            assert views == (tested if few else 1)
 
 
 @each_config
@@ -189,7 +263,8 @@ def test_batch_on_eight_devices_is_the_papers(path):
     if 'tiny' not in path.stem:
         mutual = cfg.model.type == 'mmaction_kd.MBDRecognizer'
         assert 8 * cfg.train_dataloader.batch_size == (32 if mutual else 64)
-        if path.parent.name == 'dtkd':  # the rate is stated, for the 8 videos of the code below it
+        if path in DTKD and path not in TRANSFORMERS:
+            # The rate is stated, for the 8 videos of the code below it.
             assert cfg.optim_wrapper.optimizer.lr == 1e-3
             assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=8)
         else:
@@ -200,6 +275,9 @@ def test_batch_on_eight_devices_is_the_papers(path):
 def test_learning_rate_ends_at_zero_with_the_last_epoch(path):
     cfg = read(path)
     last = cfg.param_scheduler[-1]
+    if 'timesformer' in path.stem:  # falls in steps
+        assert last.type == 'MultiStepLR' and last.end == cfg.train_cfg.max_epochs
+        return
     assert last.type == 'CosineAnnealingLR' and last.eta_min == 0
     assert last.T_max == cfg.train_cfg.max_epochs
 
@@ -214,6 +292,16 @@ def test_resuming_is_exact(path):
 
 
 @each_config
+def test_hooks_are_those_of_every_config(path):
+    """Also where the base is a config of MMAction2."""
+    hooks = read(CONFIGS / '_base_/default_runtime.py').default_hooks
+    own = read(path).default_hooks
+    assert {key: hook.type for key, hook in own.items()} == {
+        key: hook.type for key, hook in hooks.items()
+    }
+
+
+@each_config
 def test_lists_of_videos_are_those_of_the_split(path):
     cfg = read(path)
     lists = {loader: data_set(cfg[loader]).ann_file for loader in LOADERS if cfg.get(loader)}
@@ -222,8 +310,9 @@ def test_lists_of_videos_are_those_of_the_split(path):
     split = re.search(r'_split(\d)', path.stem)
     if split:
         assert all(f'_split_{split[1]}_' in name for name in lists.values())
-    prefixes = {data_set(cfg[loader]).data_prefix.video for loader in LOADERS if cfg.get(loader)}
-    folders = {Path(name).parts[1] for name in (*lists.values(), *prefixes)}
+    prefixes = [data_set(cfg[loader]).data_prefix for loader in LOADERS if cfg.get(loader)]
+    (kind,) = {kind for prefix in prefixes for kind in prefix}
+    folders = {Path(name).parts[1] for name in (*lists.values(), *(p[kind] for p in prefixes))}
     assert len(folders) == 1 and folders <= {data_of(path), 'kinetics400', 'demo'}
 
 
@@ -249,21 +338,32 @@ def test_a_teacher_learns_its_subset(path):
 
 @each_student
 def test_teachers_are_those_of_the_same_data_and_size(path):
-    """A teacher is what its own config leaves, and differs from the student in its classes."""
+    """A teacher is what its own config leaves, and differs from the student in its classes.
+
+    Where it is named, also in its architecture, though not in the number of frames.
+    """
     model = read(path).model
     assert sorted(model.teachers) == ['dynamic', 'static']
     for name, teacher in model.teachers.items():
-        file = path.parent / Path(teacher.config).name
-        assert teacher.config == f'mmaction_kd::dtkd/{file.name}'
+        file = BY_NAME[Path(teacher.config).stem]
+        assert teacher.config == f'mmaction_kd::{file.relative_to(CONFIGS)}'
         epochs = read(file).train_cfg.max_epochs
         assert teacher.checkpoint == f'work_dirs/{file.stem}/epoch_{epochs}.pth'
         theirs = get_config(teacher.config)
         assert theirs.subsets == read(path).subsets
         assert theirs.train_dataloader.dataset.subset == name
         recognizer = theirs.model
-        for pathway in (recognizer.backbone.slow_pathway, recognizer.backbone.fast_pathway):
+        if '_from_' in path.stem:
+            frames, own = (
+                only(data_set(cfg.train_dataloader).pipeline, 'SampleFrames').clip_len
+                for cfg in (theirs, read(path))
+            )
+            assert frames == own
+            assert recognizer.data_preprocessor != model.student.data_preprocessor
+            continue
+        for pathway in ('slow_pathway', 'fast_pathway'):
             for key in ('frozen_stages', 'norm_eval'):  # LT
-                pathway.pop(key, None)
+                recognizer.backbone.get(pathway, {}).pop(key, None)
         recognizer.cls_head.num_classes = model.student.cls_head.num_classes
         assert recognizer == model.student
 
@@ -271,8 +371,8 @@ def test_teachers_are_those_of_the_same_data_and_size(path):
 @each_student
 def test_a_students_checkpoint_is_its_baselines(path):
     """The plain config of the same data builds the model that the student's checkpoint is of."""
-    baseline = re.sub(r'^[db][ts]kd_.*?(?=tiny|slowfast)', '', path.stem)
-    assert read(path).model.student == read(path.parent / f'{baseline}.py').model
+    baseline = re.sub(r'^[db][ts]kd_(.*?(?=tiny|slowfast))?', '', path.stem)
+    assert read(path).model.student == read(BY_NAME[baseline]).model
 
 
 @each_config
@@ -286,12 +386,17 @@ def test_header_has_the_command_of_this_file(path):
 def test_weights_to_start_from_are_what_another_config_leaves(path):
     cfg = read(path)
     named = [cfg.load_from, *(part.get('checkpoint') for part in parts(cfg.model))]
-    if path.parent.name == 'dtkd' and 'tiny' not in path.stem:  # what the converter leaves
+    if path in TRANSFORMERS:
+        assert named.pop(0) == zoo_weights(path)
+    elif path in DTKD and 'tiny' not in path.stem:  # what the converter leaves
         (recognizer,) = re.findall(r'slowfast_r\d+_\d+x8', path.stem)
         assert named.pop(0) == f'work_dirs/{recognizer}_k400.pth'
+    for part in parts(cfg.model):
+        if part.get('config', '').startswith('mmaction::'):
+            assert named.pop(named.index(part.checkpoint)) in listed_weights(part.config)
     for checkpoint in filter(None, named):
         name, epoch = re.fullmatch(r'work_dirs/(\w+)/epoch_(\d+)\.pth', checkpoint).groups()
-        assert read(path.parent / f'{name}.py').train_cfg.max_epochs == int(epoch)
+        assert read(BY_NAME[name]).train_cfg.max_epochs == int(epoch)
 
 
 @pytest.mark.parametrize(
@@ -309,19 +414,159 @@ def test_size_of_the_papers_pathways(config, pathway, millions):
     assert round(count_millions(model.get_submodule(pathway)), 2) == millions
 
 
+@pytest.mark.parametrize('data, millions', [('ucf101', 0.233), ('hmdb51', 0.118)])
+def test_size_of_what_a_frozen_backbone_leaves_to_train(data, millions):
+    """DTKD, table 3. test_slowfast_configs.py shows that no more than the head is trained."""
+    model = build(read(BY_NAME[f'slowfast_r101_16x8_lt_{data}_split1']))
+    assert round(count_millions(model.cls_head), 3) == millions
+
+
+@pytest.mark.parametrize('baseline', ['slowfast_r50_8x8', 'swin_t', 'timesformer'])
+def test_a_student_is_optimised_as_its_baseline(baseline):
+    """Rules by a weight's name hit the same weights where a student stands inside a distiller."""
+    settings = []
+    for name in (f'{baseline}_ucf101_split1', f'dtkd_{baseline}_ucf101_split1'):
+        cfg = read(BY_NAME[name])
+        if 'distill_loss' in cfg.model:
+            cfg.model.distill_loss.subsets = dict(static=range(26), dynamic=range(26, 101))
+        model = build(cfg)
+        names = {id(value): key for key, value in model.named_parameters()}
+        groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+        settings.append(
+            {
+                names[id(value)].removeprefix('student.'): (group['lr'], group['weight_decay'])
+                for group in groups
+                for value in group['params']
+            }
+        )
+    assert settings[0] == settings[1]
+    few = 2 if baseline == 'slowfast_r50_8x8' else 1
+    assert len(set(settings[0].values())) >= 3 - few
+
+
+def experiments(folder):
+    """The leaves of one of MBD's experiments, by what their name begins with."""
+    found = {}
+    for path in LEAVES:
+        if path.parent == CONFIGS / 'mbd' / folder:
+            found[path.stem.removesuffix('_r2plus1d_vtn_k400')] = read(path)
+    return found
+
+
+MAIN = 'r2plus1d_vtn_k400'
+AVERAGE = dict(type='mmaction_kd.AdaptiveFusionHead', weights='average')
+TRAINED = dict(type='mmaction_kd.FeatureFusionHead')
+
+
+@pytest.mark.parametrize(
+    ('folder', 'changes'),
+    [
+        (
+            'components',
+            {
+                'none': (dict(layers='none'), AVERAGE),
+                'intermediate': (dict(layers='intermediate'), AVERAGE),
+                'final': (dict(layers='final'), AVERAGE),
+                'fusion': (dict(layers='none'), None),
+            },
+        ),
+        (
+            'teachers',
+            {
+                **{
+                    f'{teacher}_{layers}': (dict(teacher=teacher, layers=layers), None)
+                    for teacher in ('local', 'global')
+                    for layers in ('intermediate', 'final')
+                },
+                'local_both': (dict(teacher='local'), None),
+                'global_both': (dict(teacher='global'), None),
+                'dominant_intermediate': (dict(layers='intermediate'), None),
+                'dominant_final': (dict(layers='final'), None),
+            },
+        ),
+        ('alignment', {'mse': (dict(final_align='mse'), None)}),
+        (
+            'fusion',
+            {
+                'average': ({}, AVERAGE),
+                'max': ({}, dict(AVERAGE, combine='max')),
+                'weighted': ({}, dict(AVERAGE, weights=(0.4, 0.6))),
+                **{f: ({}, dict(TRAINED, fusion=f)) for f in ('concat', 'bilinear', 'conv3d')},
+            },
+        ),
+    ],
+)
+def test_an_experiment_changes_what_it_is_named_after_and_nothing_else(folder, changes):
+    """With the main config, which is the row that the folder lacks, the table is complete."""
+    found = experiments(folder)
+    assert sorted(found) == sorted(changes)
+    for name, (loss, head) in changes.items():
+        expected = read(BY_NAME[MAIN])
+        expected.model.distill_loss.update(loss)
+        expected.model.fusion_head = head or expected.model.fusion_head
+        assert found[name].to_dict() == expected.to_dict(), name
+
+
+def test_the_number_of_frames_is_that_of_both_pathways_and_nothing_else():
+    found = experiments('frames')
+    assert sorted(found) == ['32_frames', '8_frames']
+    for name, cfg in found.items():
+        for by_pathway in pipelines(cfg).values():
+            for steps in by_pathway.values():
+                assert only(steps, 'SampleFrames').clip_len == int(name.split('_')[0])
+                only(steps, 'SampleFrames').clip_len = 16
+        expected = read(BY_NAME[MAIN])
+        assert [cfg[loader] for loader in LOADERS] == [expected[loader] for loader in LOADERS]
+        assert cfg.model == expected.model
+
+
 # --- Every config runs ------------------------------------------------------------------------
 
 
-def shrink_slowfast(cfg, subsets):
-    """16 frames of 64 pixels."""
+# Two layers, or a block a stage, and few channels.
+SMALL = dict(
+    swin=dict(
+        backbone=dict(arch=dict(_delete_=True, embed_dims=12, depths=(1,) * 4, num_heads=(1,) * 4)),
+        cls_head=dict(in_channels=96),
+    ),
+    timesformer=dict(
+        backbone=dict(
+            num_frames=16, img_size=64, embed_dims=24, num_heads=2, num_transformer_layers=2
+        ),
+        cls_head=dict(in_channels=24),
+    ),
+)
+
+
+def shrink_transformers(cfg):
+    """The student or the model itself, and the teachers, which are named by their config."""
+    for teacher in cfg.model.get('teachers', {}).values():
+        kind = next((kind for kind in SMALL if kind in teacher.config), None)
+        teacher.update(copy.deepcopy(SMALL.get(kind, {})))
+    for kind, changes in SMALL.items():
+        if kind in student(cfg.model).backbone.type.lower():
+            inside = dict(student=changes) if 'student' in cfg.model else changes
+            cfg.merge_from_dict(copy.deepcopy(dict(model=inside)))
+
+
+def shrink_frames(cfg):
+    """64 pixels."""
     for by_pathway in pipelines(cfg).values():
-        only(by_pathway[''], 'SampleFrames').clip_len = 16
-        for step in by_pathway['']:
+        for step in (step for steps in by_pathway.values() for step in steps):
+            scale = (-1, 64) if step.get('keep_ratio', True) else (64, 64)
             for key, value in dict(
-                scale=(-1, 64), scale_range=(64, 80), size=64, crop_size=64
+                scale=scale, scale_range=(64, 80), size=64, crop_size=64
             ).items():
                 if key in step:
                     step[key] = value
+
+
+def shrink_dtkd(cfg, subsets):
+    """16 frames of 64 pixels."""
+    shrink_transformers(cfg)
+    shrink_frames(cfg)
+    for by_pathway in pipelines(cfg).values():
+        only(by_pathway[''], 'SampleFrames').clip_len = 16
     places = [cfg[loader].dataset for loader in LOADERS if cfg.get(loader)]
     places += [cfg.get('val_evaluator'), cfg.test_evaluator, cfg.model.get('distill_loss')]
     for place in filter(None, places):
@@ -329,6 +574,21 @@ def shrink_slowfast(cfg, subsets):
             place.subsets = subsets
     for teacher in cfg.model.get('teachers', {}).values():
         teacher.checkpoint = None
+
+
+def write_frames(listed):
+    """Videos of a list as folders of frames, once: lines `folder frames label` then."""
+    lines = [line.split() for line in listed.read_text().splitlines()]
+    if len(lines[0]) == 2:
+        new = []
+        for video, label in lines:
+            folder = listed.with_name(f'frames_{label}')
+            folder.mkdir()
+            frames = list(mmcv.VideoReader(video))
+            for number, frame in enumerate(frames, 1):
+                mmcv.imwrite(frame, str(folder / f'img_{number:05}.jpg'))
+            new.append(f'{folder} {len(frames)} {label}')
+        listed.write_text('\n'.join(new))
 
 
 def shrink(path, videos, tmp_path):
@@ -339,15 +599,26 @@ def shrink(path, videos, tmp_path):
     for loader in LOADERS:
         if cfg.get(loader) is not None:
             cfg[loader].update(batch_size=1, num_workers=0, persistent_workers=False)
+            kind = 'video'
+            if data_set(cfg[loader]).type == 'RawframeDataset':
+                kind = 'img'
+                write_frames(tmp_path / 'videos.txt')
             data_set(cfg[loader]).update(
-                ann_file=str(tmp_path / 'videos.txt'), data_prefix=dict(video='')
+                ann_file=str(tmp_path / 'videos.txt'), data_prefix={kind: ''}
             )
     for steps in pipelines(cfg)['test_dataloader'].values():
         only(steps, 'SampleFrames').num_clips = 2
-    if path.parent.name == 'dtkd':
-        shrink_slowfast(cfg, write_subsets(path, tmp_path / 'subsets.json'))
+    if path in DTKD:
+        shrink_dtkd(cfg, write_subsets(path, tmp_path / 'subsets.json'))
+    if path.parent.name == 'pathways':
+        shrink_frames(cfg)
+    for key, recognizer in recognizers(cfg.model).items():
+        if key:
+            cfg.model[key] = recognizer
     for part in (cfg.model, *parts(cfg.model)):
         part.pop('checkpoint', None)
+        if part.get('backbone', {}).get('pretrained'):
+            part.backbone.pretrained = None
         if part.get('backbone', {}).get('type') == 'mmaction_kd.VTN' and 'tiny' not in cfg.filename:
             arch = dict(embed_dims=24, num_layers=2, num_heads=2, feedforward_channels=48)
             part.backbone.spatial_backbone = dict(
@@ -360,6 +631,27 @@ def shrink(path, videos, tmp_path):
     cfg.default_hooks.checkpoint.update(interval=-1, save_last=False, save_best=None)
     cfg.work_dir = str(tmp_path)
     return cfg
+
+
+@pytest.mark.parametrize('name', ['swin_t', 'timesformer', 'from_swin_t_slowfast_r50_8x8'])
+def test_a_transformer_is_taught_and_teaches(name, tmp_path):
+    path = BY_NAME[f'dtkd_{name}_ucf101_split1']
+    cfg = read(path)
+    shrink_dtkd(cfg, write_subsets(path, tmp_path / 'subsets.json'))
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    clips = [torch.randint(255, (1, 3, 16, 64, 64), dtype=torch.uint8) for _ in range(2)]
+    samples = [ActionDataSample().set_gt_label(label) for label in (0, 1)]  # static, dynamic
+    data = model.data_preprocessor(dict(inputs=clips, data_samples=samples), training=True)
+    losses = model(**data, mode='loss')
+    sum(losses[key] for key in ('loss_cls', 'loss_kd')).backward()
+    assert losses['loss_kd'] > 0
+    assert all(value.grad.isfinite().all() for value in model.student.parameters())
+    model.eval()
+    data = model.data_preprocessor(dict(inputs=clips[:1], data_samples=samples[:1]))
+    with torch.no_grad():
+        (sample,) = model(**data, mode='predict')
+    assert sample.pred_score.shape == (101,) and sample.pred_score.sum() == pytest.approx(1)
 
 
 @pytest.mark.slow

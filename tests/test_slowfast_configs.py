@@ -81,18 +81,22 @@ def test_slow_pathway_sees_every_fourth_frame_and_the_fast_one_all():
         assert frames_seen(backbone.fast_path.conv1, backbone, clip) == list(range(length))
 
 
-@pytest.mark.parametrize('stem', ['16x8_ucf101', '8x8_ucf101', '16x8_hmdb51'])
-def test_clips_have_the_fast_frames(stem):
-    cfg = Config.fromfile(CONFIGS / f'dtkd/slowfast_r101_{stem}_split1.py')
-    frames = 64 if '16x8' in stem else 32
+@pytest.mark.parametrize('data', ['ucf101', 'hmdb51'])
+@pytest.mark.parametrize('name', ['16x8', '8x8'])
+def test_clips_have_the_fast_frames(name, data):
+    (path,) = CONFIGS.rglob(f'slowfast_r101_{name}_{data}_split1.py')
+    cfg = Config.fromfile(path)
+    frames = 64 if name == '16x8' else 32
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.pipeline[1].clip_len == frames
 
 
-@pytest.mark.parametrize('subset', ['static', 'dynamic'])
-def test_lt_trains_the_classifier_only(subset):
+@pytest.mark.parametrize(
+    'name', ['lt_ucf101', 'lt_hmdb51', 'static_lt_ucf101', 'dynamic_lt_ucf101', 'static_lt_hmdb51']
+)
+def test_lt_trains_the_classifier_only(name):
     """After a step all else is bit-equal, batch statistics included; a R50, to be quick."""
-    cfg = Config.fromfile(CONFIGS / f'dtkd/slowfast_r101_16x8_{subset}_lt_ucf101_split1.py')
+    cfg = Config.fromfile(CONFIGS / f'dtkd/tuning/slowfast_r101_16x8_{name}_split1.py')
     small = Config.fromfile(CONFIGS / '_base_/recognizers/slowfast_r50_8x8.py').model.backbone
     for pathway in ('slow_pathway', 'fast_pathway'):
         frozen = {key: cfg.model.backbone[pathway][key] for key in ('frozen_stages', 'norm_eval')}

@@ -1,7 +1,7 @@
 """DTKD from one config of the student: subsets, baseline, teachers, BSKD, DTKD, evaluation.
 
 Usage: python tools/dtkd.py CONFIG [--devices N] [--work-dir DIR] [--threshold q1]
-           [--distill-options s_alpha=0.3 kd_weight=0.4] [--cfg-options ...]
+           [--distill-options s_alpha=0.3 kd_weight=0.4] [--configs-only] [--cfg-options ...]
 
 CONFIG is an ordinary MMAction2 config of a recognizer over all classes, of any backbone. The other
 configs are made from it and left in DIR/configs, each a file that tools/train.py takes:
@@ -28,6 +28,7 @@ from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.study.launch import is_trained, newest_test
 from mmaction_kd.whole_file import write_whole
 
 TOOLS = Path(__file__).parent
@@ -44,6 +45,9 @@ def parse_args() -> argparse.Namespace:
         '--subsets', type=Path, help='a file of subsets, instead of measuring the optical flow'
     )
     parser.add_argument('--classes', type=Path, help='file with one class name a line')
+    parser.add_argument(
+        '--configs-only', action='store_true', help='measure the flow, make the configs, stop'
+    )
     parser.add_argument(
         '--distill-options',
         nargs='+',
@@ -129,10 +133,13 @@ def student_config(
 def evaluated_by_subset(cfg: Config, subsets: Path) -> Config:
     """Accuracy over all classes and over each subset; of a distiller also who it imitates."""
     cfg = copy.deepcopy(cfg)
-    cfg.test_evaluator = [dict(type='mmaction_kd.SubsetAccMetric', subsets=str(subsets))]
+    metrics = [dict(type='mmaction_kd.SubsetAccMetric', subsets=str(subsets))]
     if cfg.model.type == 'mmaction_kd.DualTeacherDistiller':
         cfg.model.predict_teachers = True
-        cfg.test_evaluator.append(dict(type='mmaction_kd.SelectivityMetric', subsets=str(subsets)))
+        metrics.append(dict(type='mmaction_kd.SelectivityMetric', subsets=str(subsets)))
+    for key in ('val_evaluator', 'test_evaluator'):
+        if cfg.get(key) is not None:
+            cfg[key] = metrics
     return cfg
 
 
@@ -179,13 +186,24 @@ class Procedure:
         subsets = load_subsets(subsets_file)
         for name, classes in subsets.names.items():
             print(f'{name}: {", ".join(classes)}', flush=True)
-        baseline = evaluated_by_subset(self.baseline, subsets_file)
-        self.train_and_test('baseline', baseline)
+        configs = self.made_configs(subsets_file, subsets)
+        for name, config in configs.items():
+            self.write(name, config)
+        if self.args.configs_only:
+            print(f'configs: {", ".join(str(self.configs / f"{name}.py") for name in configs)}')
+            return
+        for name, config in configs.items():
+            self.train_and_test(name, config)
+        print(table(self.results(), subsets.names))
+
+    def made_configs(self, subsets_file: Path, subsets: ClassSubsets) -> dict[str, Config]:
+        """The configs of all models, in the order in which they are trained."""
+        found = dict(baseline=evaluated_by_subset(self.baseline, subsets_file))
+        last = f'epoch_{self.baseline.train_cfg.max_epochs}.pth'
         teachers = {}
         for name in subsets.names:
-            config = teacher_config(self.baseline, name, subsets, subsets_file)
-            checkpoint = self.train_and_test(name, config)
-            teachers[name] = (self.configs / f'{name}.py', checkpoint)
+            found[name] = teacher_config(self.baseline, name, subsets, subsets_file)
+            teachers[name] = (self.configs / f'{name}.py', self.work / name / last)
         kd = {k: v for k, v in self.args.distill_options.items() if k.startswith('kd_')}
         losses = dict(
             bskd=dict(type='mmaction_kd.BSKDLoss', **kd),
@@ -193,8 +211,8 @@ class Procedure:
         )
         for name, loss in losses.items():
             config = student_config(self.baseline, loss, subsets_file, teachers)
-            self.train_and_test(name, evaluated_by_subset(config, subsets_file))
-        print(table(self.results(), subsets.names))
+            found[name] = evaluated_by_subset(config, subsets_file)
+        return found
 
     def measure_subsets(self) -> Path:
         """The file of the subsets; made from the training videos where none is given."""
@@ -215,43 +233,29 @@ class Procedure:
         cfg.dump(path)
         return path
 
-    def train_and_test(self, name: str, cfg: Config) -> Path:
+    def train_and_test(self, name: str, cfg: Config) -> None:
         """Train to the last epoch and test, as far as that is not done.
 
         Args:
             name: of the config and of its folder.
-            cfg: the config.
-
-        Returns:
-            The last checkpoint.
+            cfg: the config, which is written already.
         """
-        work = self.work / name
-        if not is_trained(cfg, work):
-            config = self.write(name, cfg)
+        work, config = self.work / name, self.configs / f'{name}.py'
+        if not is_trained(work, cfg):
             script = TOOLS / 'dist_train.sh'
             command([script, config, self.devices, '--work-dir', work, '--resume'])
-        if not is_trained(cfg, work):
+        if not is_trained(work, cfg):
             sys.exit(f'dtkd: {name} must have been trained to its end; see the log in {work}.')
-        checkpoint = Path((work / 'last_checkpoint').read_text())
         if name not in self.results():
-            config, test = self.configs / f'{name}.py', work / 'test'
+            checkpoint, test = Path((work / 'last_checkpoint').read_text()), work / 'test'
             script = TOOLS / 'dist_test.sh'
             command([script, config, checkpoint, self.devices, '--work-dir', test])
-            newest = max(test.glob('*/*.json'), key=lambda path: path.parent.name)
-            found = self.results() | {name: json.loads(newest.read_text())}
+            found = self.results() | {name: newest_test(test)}
             write_whole(self.results_file, json.dumps(found, indent=1) + '\n')
-        return checkpoint
 
     def results(self) -> dict[str, dict[str, float]]:
         """The metrics of what was tested."""
         return json.loads(self.results_file.read_text()) if self.results_file.exists() else {}
-
-
-def is_trained(cfg: Config, work: Path) -> bool:
-    """Whether the last checkpoint that was written whole is that of the last epoch."""
-    noted = work / 'last_checkpoint'
-    last = f'epoch_{cfg.train_cfg.max_epochs}.pth'
-    return noted.exists() and Path(noted.read_text()).name == last
 
 
 def command(words: Iterable[object]) -> None:

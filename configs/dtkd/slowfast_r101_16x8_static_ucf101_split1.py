@@ -8,32 +8,12 @@ Expect one of the two teachers of dtkd_slowfast_r101_16x8_ucf101_split1.py.
 _base_ = './slowfast_r101_16x8_ucf101_split1.py'
 
 model = dict(cls_head=dict(num_classes=26))
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmaction_kd.OpticalFlowSubset',
-        dataset=_base_.train_dataloader.dataset,
-        subset='static',
-        subsets=_base_.subsets,
-    )
+static = dict(
+    _delete_=True, type='mmaction_kd.OpticalFlowSubset', subset='static', subsets=_base_.subsets
 )
-val_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmaction_kd.OpticalFlowSubset',
-        dataset=_base_.val_dataloader.dataset,
-        subset='static',
-        subsets=_base_.subsets,
-    )
-)
-test_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmaction_kd.OpticalFlowSubset',
-        dataset=_base_.test_dataloader.dataset,
-        subset='static',
-        subsets=_base_.subsets,
-    )
-)
+train_dataloader = dict(dataset=dict(static, dataset=_base_.train_dataloader.dataset))
+val_dataloader = dict(dataset=dict(static, dataset=_base_.val_dataloader.dataset))
+test_dataloader = dict(dataset=dict(static, dataset=_base_.test_dataloader.dataset))
+del static
 val_evaluator = dict(_delete_=True, type='AccMetric')
 test_evaluator = val_evaluator

@@ -25,6 +25,14 @@ def test_q1_gives_the_papers_numbers_of_classes(classes, static):
     assert means[found].max() <= threshold < means[~found].min()
 
 
+@pytest.mark.parametrize(
+    'rule, classes, static', [('q2', 101, 51), ('q3', 101, 76), ('q2', 51, 26), ('q3', 51, 38)]
+)
+def test_the_other_quartiles_give_the_numbers_of_the_table(rule, classes, static):
+    """configs/dtkd/README.md."""
+    assert static_subset(random_means(classes), rule)[1].sum() == static
+
+
 @pytest.mark.parametrize('rule, static', [('q1', 2), ('q2', 4), ('q3', 6)])
 def test_quartiles(rule, static):
     means = np.array([7.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])

@@ -1,0 +1,19 @@
+"""DTKD's dynamic teacher on UCF101, split 2; all else is as on split 1.
+
+tools/dist_train.sh configs/dtkd/splits/slowfast_r101_16x8_dynamic_ucf101_split2.py 8
+"""
+
+_base_ = '../slowfast_r101_16x8_dynamic_ucf101_split1.py'
+
+subsets = 'data/ucf101/subsets_split2.json'
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(ann_file='data/ucf101/ucf101_train_split_2_videos.txt'), subsets=subsets
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        dataset=dict(ann_file='data/ucf101/ucf101_val_split_2_videos.txt'), subsets=subsets
+    )
+)
+test_dataloader = val_dataloader

@@ -1,0 +1,1 @@
+"""Studies: many runs of the ordinary launcher, compared in one report."""

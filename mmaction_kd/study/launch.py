@@ -1,0 +1,331 @@
+"""Do what is missing of a study, several runs at a time, each through the ordinary launcher.
+
+A run is one or more commands of tools/, each in its own process; what they print goes to the run's
+``log.txt``. A run that fails does not stop the others. Killed, at any time, and started again, the
+study goes on: a training from its last checkpoint, the rest from the last command that was done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmaction_kd.report.logged_scalars import read_scalars
+from mmaction_kd.study.plan import PLACEHOLDER, Run
+from mmaction_kd.whole_file import write_whole
+
+Say = Callable[[str], None]
+ERROR = re.compile(r'(\[rank\d+\]: )?[\w.]*(Error|Exception|Interrupt|Exit)\b.*:')
+NO_METRICS = ('step', 'after_iter', 'time', 'data_time')
+
+
+class RunFailed(Exception):
+    """A run can't be finished; the message says why."""
+
+
+class Launcher:
+    """Runs whatever is missing.
+
+    Args:
+        tools: the folder with dist_train.sh and dist_test.sh.
+        here: the folder of the study file.
+        devices: GPUs of one run, or processes without a GPU.
+        jobs: runs at a time.
+        gpus: what ``CUDA_VISIBLE_DEVICES`` may name, shared out among the jobs; empty where there
+            are none.
+        say: where progress goes, a line at a time.
+    """
+
+    def __init__(
+        self,
+        tools: Path,
+        here: Path,
+        devices: int = 1,
+        jobs: int = 1,
+        gpus: tuple[str, ...] = (),
+        say: Say = print,
+    ) -> None:
+        if jobs > 1 and gpus and len(gpus) < jobs * devices:
+            raise ValueError(
+                f'study: {jobs} jobs on {devices} devices each need {jobs * devices} GPUs, got '
+                f'{len(gpus)}; lower --jobs or --devices.'
+            )
+        self.tools, self.here = tools, here
+        self.devices, self.jobs, self.gpus, self.say = devices, jobs, gpus, say
+
+    def do(self, runs: list[Run], root: Path) -> dict[str, str]:
+        """Do the runs that are not done, those that they need first.
+
+        Args:
+            runs: of a study, in order.
+            root: the study's work dir; only one study at a time may work in it.
+
+        Returns:
+            Why each of the runs that are not done is not, by name.
+
+        Raises:
+            RuntimeError: another process works in that folder.
+        """
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / '.lock').open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RuntimeError(
+                    f'study: another process works in {root}; wait for it, or take another '
+                    '--work-dir.'
+                ) from None
+            return self._do(runs)
+
+    def _do(self, runs: list[Run]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+        missing = []
+        for run in runs:
+            reason = stale(run)
+            if reason:
+                failed[run.name] = reason
+                self.say(f'{run.name}: {reason}')
+            elif run.result() is None:
+                missing.append(run)
+        done_before = len(runs) - len(missing) - len(failed)
+        total, active = len(missing), dict[int, _Active]()
+        self.say(f'{len(runs)} runs, {done_before} done before, {total} to do')
+        finished = 0
+        try:
+            while missing or active:
+                for slot in range(self.jobs):
+                    if slot not in active and (ready := _next(missing, failed)):
+                        missing.remove(ready)
+                        steps, environment = self._steps(ready), self._environment(slot)
+                        active[slot] = _Active(ready, steps, environment)
+                if not active:  # what is left needs a run that failed
+                    for run in missing:
+                        bad = next(n for n in run.needs if n.name in failed or n in missing)
+                        failed[run.name] = f'needs {bad.name}'
+                    break
+                for slot, current in list(active.items()):
+                    outcome = current.advance()
+                    if outcome is None:
+                        continue
+                    del active[slot]
+                    finished += 1
+                    head = f'[{finished}/{total}] {current.run.name}'
+                    if outcome:
+                        failed[current.run.name] = outcome
+                        self.say(f'{head}: FAILED, {outcome}\n{current.reason()}')
+                    else:
+                        self.say(f'{head}: {_headline(current.run)}, {current.seconds():.0f} s')
+                time.sleep(0.1)
+        finally:
+            for current in active.values():
+                current.stop()
+        return failed
+
+    def _steps(self, run: Run) -> Iterator[list[str]]:
+        """The commands of a run, one after the other; ends with its result written."""
+        begun = time.time()
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(
+            run.folder / 'study_run.json', json.dumps(dict(fingerprint=run.fingerprint())) + '\n'
+        )
+        if run.config is not None or run.test_of is not None:
+            cfg = run.build_config()
+            cfg.dump(run.config_file)
+        if run.command is not None:
+            places = dict(tools=self.tools, python=sys.executable, here=self.here)
+            yield [
+                PLACEHOLDER.sub(lambda match: str(places[match.group(1)]), word)
+                for word in shlex.split(run.command)
+            ]
+            found = run.folder / 'metrics.json'
+            metrics = json.loads(found.read_text()) if found.exists() else {}
+        else:
+            if run.test_of is None:
+                yield from self._train(run, cfg)
+                metrics = last_validation(run.folder / 'train')
+            if run.evaluate == 'test' or run.test_of is not None:
+                yield self._test(run)
+                metrics = newest_test(run.folder / 'test')
+            elif not metrics:
+                raise RunFailed("evaluate='val', and the training validated nothing")
+        result = dict(metrics=metrics, grid=dict(run.grid), seconds=round(time.time() - begun, 1))
+        write_whole(run.result_file, json.dumps(result, indent=1) + '\n')
+
+    def _train(self, run: Run, cfg: Mapping) -> Iterator[list[str]]:
+        work = run.folder / 'train'
+        if not is_trained(work, cfg):
+            script = self.tools / 'dist_train.sh'
+            words = [script, run.config_file, self.devices, '--work-dir', work, '--resume']
+            yield [str(word) for word in (*words, '--seed', run.seed or 0)]
+        if not is_trained(work, cfg):
+            raise RunFailed('the training ended before its last epoch')
+        run.checkpoint_file.unlink(missing_ok=True)
+        last = Path((work / 'last_checkpoint').read_text())
+        run.checkpoint_file.symlink_to(Path('train', last.name))
+
+    def _test(self, run: Run) -> list[str]:
+        checkpoint = (run.test_of or run).checkpoint_file
+        script, work = self.tools / 'dist_test.sh', run.folder / 'test'
+        words = [script, run.config_file, checkpoint, self.devices, '--work-dir', work]
+        return [str(word) for word in (*words, '--dump', run.scores_file)]
+
+    def _environment(self, slot: int) -> dict[str, str]:
+        """What keeps runs at the same time apart: ports, GPUs, threads."""
+        environment = dict(os.environ, PYTHON=sys.executable, PORT=str(_free_port()))
+        if self.jobs > 1 and self.gpus:
+            mine = self.gpus[slot * self.devices : (slot + 1) * self.devices]
+            environment['CUDA_VISIBLE_DEVICES'] = ','.join(mine)
+        threads = max(1, (os.cpu_count() or 1) // (self.jobs * self.devices))
+        environment.setdefault('OMP_NUM_THREADS', str(threads))
+        return environment
+
+
+class _Active:
+    """A run in progress.
+
+    Args:
+        run: which.
+        steps: its commands.
+        environment: of its processes.
+    """
+
+    def __init__(self, run: Run, steps: Iterator[list[str]], environment: dict[str, str]) -> None:
+        self.run, self.steps, self.environment = run, steps, environment
+        self.process: subprocess.Popen | None = None
+        self.begun = time.time()
+
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.time() - self.begun
+
+    def advance(self) -> str | None:
+        """Go on where a command has ended: None while it runs, '' when done, else what failed."""
+        if self.process is not None:
+            code = self.process.poll()
+            if code is None:
+                return None
+            if code:
+                return f'exit {code}; see {self.run.folder / "log.txt"}'
+        try:
+            words = next(self.steps)
+        except StopIteration:
+            return ''
+        except Exception as error:  # a bad config: this run's failure, not the study's
+            return f'{type(error).__name__}: {error}'
+        with (self.run.folder / 'log.txt').open('a') as log:
+            log.write(f'$ {shlex.join(words)}\n')
+            log.flush()
+            try:
+                self.process = subprocess.Popen(
+                    words,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    env=self.environment,
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                )
+            except OSError as error:
+                return f'{type(error).__name__}: {error}'
+        return None
+
+    def reason(self) -> str:
+        """Of a run that failed: the error that it printed last, else its last lines.
+
+        The launcher's own error, that a process of it failed, says nothing.
+        """
+        log = self.run.folder / 'log.txt'
+        lines = log.read_text(errors='replace').splitlines() if log.exists() else []
+        errors = [line for line in lines if ERROR.match(line) and 'ChildFailedError' not in line]
+        return '\n'.join(f'    {line[:300]}' for line in errors[-1:] or lines[-12:])
+
+    def stop(self) -> None:
+        """End its processes."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def stale(run: Run) -> str | None:
+    """Why what is in a run's folder can't be gone on with; None where it can."""
+    path = run.folder / 'study_run.json'
+    if not path.exists():
+        return None
+    if any(need.result() is None and need.config is None for need in run.needs):
+        return None
+    try:
+        now = run.fingerprint()
+    except Exception as error:
+        return f'{type(error).__name__}: {error}'
+    if json.loads(path.read_text())['fingerprint'] == now:
+        return None
+    return (
+        f'was begun with other settings; remove {run.folder}, undo the change, or take another '
+        '--work-dir'
+    )
+
+
+def is_trained(work: Path, cfg: Mapping) -> bool:
+    """Whether the last checkpoint that was written whole is that of the last epoch or iteration."""
+    noted = work / 'last_checkpoint'
+    loop = cfg['train_cfg']
+    by_epoch = loop.get('by_epoch', True) and loop.get('max_epochs') is not None
+    last = f'epoch_{loop["max_epochs"]}.pth' if by_epoch else f'iter_{loop["max_iters"]}.pth'
+    return noted.exists() and Path(noted.read_text()).name == last
+
+
+def last_validation(work: Path) -> dict[str, float]:
+    """What the last validation of a training found; empty where there was none."""
+    found = read_scalars(work).val
+    return _metrics(found[-1]) if found else {}
+
+
+def newest_test(work: Path) -> dict[str, float]:
+    """The metrics of the last test in a work dir."""
+    newest = max(work.glob('*/*.json'), key=lambda path: path.parent.name)
+    return _metrics(json.loads(newest.read_text()))
+
+
+def _metrics(values: Mapping[str, float]) -> dict[str, float]:
+    return {key: value for key, value in values.items() if key not in NO_METRICS}
+
+
+def _next(missing: list[Run], failed: Mapping[str, str]) -> Run | None:
+    """The first run whose needs are done."""
+    for run in missing:
+        if all(need.result() is not None and need.name not in failed for need in run.needs):
+            return run
+    return None
+
+
+def _headline(run: Run) -> str:
+    metrics: dict[str, Any] = (run.result() or {}).get('metrics', {})
+    shown = [f'{k} {v:.4f}' for k, v in metrics.items() if isinstance(v, float) and 'mean1' in k]
+    return ', '.join(shown[:3]) or 'done'
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def _die_with_parent() -> None:
+    """Where the kernel can: end the child when the study is killed, however that is."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,0 +1,162 @@
+"""What the runs of a study found, as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mmaction_kd.study.plan import Run
+from mmaction_kd.study.statistics import paired_difference, spread
+
+SHARED = ('fold', 'seed')
+
+
+def gather(runs: Sequence[Run]) -> pd.DataFrame:
+    """All metrics of the runs that are done.
+
+    Args:
+        runs: of a study.
+
+    Returns:
+        Columns arm, fold, seed, metric, value, and one for each option of the grid; a fold or seed
+        that the study does not vary is '' or 0.
+    """
+    rows = []
+    for run in runs:
+        result = run.result()
+        for metric, value in (result or {}).get('metrics', {}).items():
+            if isinstance(value, (int, float)):
+                where = dict(arm=run.arm, fold=run.fold or '', seed=run.seed or 0)
+                rows.append({**where, **run.grid, 'metric': metric, 'value': float(value)})
+    return pd.DataFrame(rows, columns=_columns(runs))
+
+
+def _columns(runs: Sequence[Run]) -> list[str]:
+    grid = dict.fromkeys(key for run in runs for key in run.grid)
+    return ['arm', *SHARED, *grid, 'metric', 'value']
+
+
+def values_of(results: pd.DataFrame, arm: str, metric: str) -> pd.Series:
+    """One metric of one arm, by fold and seed."""
+    chosen = results[(results['arm'] == arm) & (results['metric'] == metric)]
+    return chosen.set_index(list(SHARED))['value']
+
+
+def comparison(
+    results: pd.DataFrame,
+    rows: Mapping[str, Mapping[str, str]],
+    baseline: str | None,
+    metrics: Sequence[str] = (),
+    paper: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """The rows of a table, each against the baseline.
+
+    Args:
+        results: see :func:`gather`.
+        rows: by name, ``dict(arm=..., metric=...)``.
+        baseline: name of one of them; None for no comparison.
+        metrics: more of the arm's metrics, for columns of their own.
+        paper: the paper's own figure of a row, where it has one.
+
+    Returns:
+        Index: the rows' names. Columns runs, mean, std; difference, low, high (95 % confidence, see
+        :func:`~mmaction_kd.study.statistics.paired_difference`), verdict; of each metric its mean
+        and std; paper, paper_difference. Where nothing is there yet: NaN.
+
+    Raises:
+        ValueError: the baseline is no row.
+    """
+    if baseline is not None and baseline not in rows:
+        raise ValueError(
+            f'study: the baseline must be one of the rows {list(rows)}, got {baseline!r}.'
+        )
+    base = None if baseline is None else values_of(results, **rows[baseline])
+    paper = paper or {}
+    lines = {}
+    for name, row in rows.items():
+        values = values_of(results, **row)
+        line: dict[str, Any] = dict(runs=len(values), mean=values.mean(), std=spread(values))
+        if base is not None:
+            differences = (values - base).dropna()
+            folds = differences.index.get_level_values('fold').nunique()
+            found = paired_difference(differences, folds)
+            if name == baseline:
+                found = found._replace(mean=math.nan, low=math.nan, high=math.nan)
+            line |= dict(difference=found.mean, low=found.low, high=found.high)
+            line |= dict(verdict=found.verdict)
+        for metric in metrics:
+            more = values_of(results, row['arm'], metric)
+            line |= {metric: more.mean(), f'{metric}_std': spread(more)}
+        if paper:
+            line['paper'] = paper.get(name, math.nan)
+            if baseline is not None and baseline in paper and name != baseline:
+                line['paper_difference'] = line['paper'] - paper[baseline]
+        lines[name] = line
+    return pd.DataFrame.from_dict(lines, orient='index')
+
+
+def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name: str = '') -> str:
+    """A comparison as a Markdown table; accuracies in percent.
+
+    Args:
+        table: see :func:`comparison`.
+        metric: the metric of the rows, or a heading.
+        baseline: its row.
+        paper_name: what the paper's figures are, such as 'Kinetics-400 top-1'.
+    """
+    more = [column for column in table if f'{column}_std' in table]
+    headings = ['', 'runs', _title(metric)]
+    if baseline is not None:
+        headings += [f'difference to {baseline} [95 %]', 'verdict']
+    headings += [_title(column) for column in more]
+    if 'paper' in table:
+        headings.append(f"the paper's ({paper_name})" if paper_name else "the paper's")
+    lines = [' | '.join(headings), ' | '.join(['---'] * len(headings))]
+    for name, line in table.iterrows():
+        cells = [str(name), str(int(line['runs'])), _mean_std(metric, line['mean'], line['std'])]
+        if baseline is not None:
+            cells += [_interval(metric, line), line['verdict'] or '-']
+        cells += [_mean_std(column, line[column], line[f'{column}_std']) for column in more]
+        if 'paper' in table:
+            cells.append(_papers(line))
+        lines.append(' | '.join(cells))
+    return '\n'.join(f'| {line} |' for line in lines)
+
+
+def _title(metric: str) -> str:
+    return metric.removeprefix('acc/')
+
+
+def _shown(metric: str) -> Callable[[float, str], str]:
+    """How a metric is written: accuracies in percent."""
+    if metric.startswith('acc/'):
+        return lambda value, sign: f'{100 * value:{sign}.1f}'
+    return lambda value, sign: f'{value:{sign}.3g}'
+
+
+def _mean_std(metric: str, mean: float, std: float) -> str:
+    if math.isnan(mean):
+        return '-'
+    shown = _shown(metric)
+    return shown(mean, '') + ('' if math.isnan(std) else f' ± {shown(std, "")}')
+
+
+def _interval(metric: str, line: Mapping) -> str:
+    if math.isnan(line['difference']):
+        return '-'
+    shown = _shown(metric)
+    text = shown(line['difference'], '+')
+    if not math.isnan(line['low']):
+        text += f' [{shown(line["low"], "+")}, {shown(line["high"], "+")}]'
+    return text
+
+
+def _papers(line: Mapping) -> str:
+    if math.isnan(line['paper']):
+        return '-'
+    text = f'{line["paper"]:.2f}'.rstrip('0').rstrip('.')
+    difference = line.get('paper_difference', math.nan)
+    return text if math.isnan(difference) else f'{text} ({difference:+.2f})'

@@ -1,0 +1,164 @@
+"""Runs of commands that take milliseconds; the real launcher is in tests/tools/test_study.py."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from recorded import read_study
+
+from mmaction_kd.study.launch import Launcher, is_trained, last_validation
+
+WRITE = """import json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.joinpath('metrics.json').write_text(json.dumps({'acc/top1': float(sys.argv[2])}))
+sys.exit(int(sys.argv[3]))
+"""
+ARMS = """
+    arms = dict(
+        a=dict(command='{python} {here}/write.py {folder} 0.5 0'),
+        bad=dict(command='{python} {here}/write.py {folder} 0.1 3'),
+        after_bad=dict(command='{python} {here}/write.py {bad.folder} 0.1 0'),
+        after_a=dict(command='{python} {here}/write.py {folder} 0.75 0',
+                     options=dict(x='{a.config}')),
+    )
+"""
+
+
+@pytest.fixture
+def study_of(tmp_path):
+    (tmp_path / 'write.py').write_text(WRITE)
+    return lambda text=ARMS: read_study(tmp_path, text)
+
+
+def do(study, said=None, jobs=1):
+    say = (lambda line: None) if said is None else said.append
+    launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, say=say)
+    return launcher.do(study.runs, study.work_dir)
+
+
+def test_a_run_that_fails_does_not_stop_the_others(study_of):
+    said = []
+    failed = do(study := study_of(), said)
+    assert failed['bad/seed0'].startswith('exit 3; see')
+    assert failed['after_bad/seed0'] == 'needs bad/seed0'
+    results = {run.arm: run.result() for run in study.runs}
+    assert results['after_a']['metrics'] == {'acc/top1': 0.75}
+    assert results['bad'] is results['after_bad'] is None
+    assert any('FAILED' in line and 'write.py' in line for line in said), 'its log is shown'
+
+
+def test_what_is_done_is_not_done_again(study_of, tmp_path):
+    do(study_of())
+    (tmp_path / 'write.py').write_text(
+        WRITE.replace('sys.argv[3]', '0').replace('sys.argv[2]', '9')
+    )
+    said = []
+    study = study_of()
+    assert do(study, said) == {}
+    assert said[0] == '4 runs, 2 done before, 2 to do'
+    metrics = [run.result()['metrics'].get('acc/top1') for run in study.runs]
+    assert metrics == [0.5, 9, None, 0.75]
+
+
+def test_several_jobs_find_the_same(study_of):
+    assert sorted(do(study_of(), jobs=3)) == ['after_bad/seed0', 'bad/seed0']
+
+
+def test_a_run_begun_with_other_settings_is_refused_and_what_needs_it_waits(study_of):
+    do(study_of())
+    failed = do(study_of(ARMS.replace('0.5 0', '0.6 0')))
+    assert 'begun with other settings; remove' in failed['a/seed0']
+    assert json.loads((study_of().runs[0].result_file).read_text())['metrics'] == {'acc/top1': 0.5}
+    assert failed['after_a/seed0'].endswith('--work-dir')
+
+
+def test_two_studies_in_one_folder_are_refused(study_of, tmp_path):
+    study = study_of("arms = dict(slow=dict(command='sleep 30'))")
+    code = (
+        f'import sys; sys.path[:0] = {sys.path!r}\n'
+        'from recorded import read_study\n'
+        'from mmaction_kd.study.launch import Launcher\n'
+        'from mmaction_kd.study.plan import Study\n'
+        'from pathlib import Path\n'
+        f'study = Study({str(study.path)!r}, Path({str(study.work_dir)!r}))\n'
+        'Launcher(Path(), Path()).do(study.runs, study.work_dir)\n'
+    )
+    first = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL)
+    try:
+        log = study.runs[0].folder / 'log.txt'
+        _wait(lambda: log.exists())
+        with pytest.raises(RuntimeError, match='another process works in'):
+            do(study)
+        children = _children(first.pid)
+        assert children
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        _wait(lambda: not any(map(_alive, children)))  # no run outlives its study
+    finally:
+        first.kill()
+
+
+def _wait(condition, seconds=60):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end
+        time.sleep(0.05)
+
+
+def _children(pid):
+    with open(f'/proc/{pid}/task/{pid}/children') as listed:
+        return [int(child) for child in listed.read().split()]
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f'/proc/{pid}/stat') as stat:
+        return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+
+
+def test_a_half_written_result_is_no_result(study_of):
+    study = study_of()
+    run = study.runs[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / 'result.json.part').write_text('{"metr')
+    do(study)
+    assert run.result()['metrics'] == {'acc/top1': 0.5}
+
+
+def test_gpus_are_shared_out_among_the_jobs(tmp_path):
+    launcher = Launcher(tmp_path, tmp_path, devices=2, jobs=2, gpus=('4', '5', '6', '7'))
+    shown = [launcher._environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in range(2)]
+    assert shown == ['4,5', '6,7']
+    with pytest.raises(ValueError, match='need 4 GPUs, got 3'):
+        Launcher(tmp_path, tmp_path, devices=2, jobs=2, gpus=('0', '1', '2'))
+
+
+@pytest.mark.parametrize(
+    ('loop', 'last', 'trained'),
+    [
+        (dict(max_epochs=3), 'epoch_3.pth', True),
+        (dict(max_epochs=3), 'epoch_2.pth', False),
+        (dict(by_epoch=False, max_iters=50), 'iter_50.pth', True),
+    ],
+)
+def test_a_training_is_done_when_its_last_checkpoint_is_there(tmp_path, loop, last, trained):
+    assert not is_trained(tmp_path, dict(train_cfg=loop))
+    (tmp_path / 'last_checkpoint').write_text(f'/somewhere/{last}')
+    assert is_trained(tmp_path, dict(train_cfg=loop)) is trained
+
+
+def test_the_last_validation_is_found_across_resumed_runs(tmp_path):
+    for stamp, epochs in (('20260101_000000', (3, 6)), ('20260102_000000', (6, 9))):
+        folder = tmp_path / stamp / 'vis_data'
+        folder.mkdir(parents=True)
+        lines = [json.dumps(dict(lr=1, loss=2, iter=40 * epochs[0], epoch=epochs[0], step=40))]
+        lines += [json.dumps({'acc/top1': e / 10, 'time': 1.0, 'step': e}) for e in epochs]
+        (folder / 'scalars.json').write_text('\n'.join(lines))
+    assert last_validation(tmp_path) == {'acc/top1': 0.9}

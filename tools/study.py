@@ -1,0 +1,92 @@
+"""Run a study: several configs on several folds with several seeds, compared in one report.
+
+Usage: python tools/study.py STUDY.py [--work-dir DIR] [--devices N] [--jobs J]
+           [--cfg-options seeds="[0,1]" data=path ...] [--arms A B] [--dry-run | --report-only]
+
+Trains and tests what is missing, each run in its own folder through tools/dist_train.sh, and writes
+DIR/report/ with a table (Markdown, CSV) and figures. Killed and started again, it goes on. A run
+that fails does not stop the others. What stands in a study file: mmaction_kd/study/plan.py.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.study.launch import Launcher
+from mmaction_kd.study.plan import Study
+from mmaction_kd.study.report import write_report
+
+TOOLS = Path(__file__).parent
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('study', help='path of a study file, such as configs/mbd/studies/*.py')
+    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/study_<study>')
+    parser.add_argument('--devices', type=int, default=1, help='of a run: GPUs, or processes')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    parser.add_argument('--arms', nargs='+', help='only these, and what they need')
+    parser.add_argument('--dry-run', action='store_true', help='say what is missing, run nothing')
+    parser.add_argument('--report-only', action='store_true', help='report what is there')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings that override those of the study file, as seeds="[0,1]" data=path',
+    )
+    args = parser.parse_args()
+    if args.work_dir is None:
+        args.work_dir = Path('work_dirs', f'study_{Path(args.study).stem}')
+    return args
+
+
+def gpus() -> tuple[str, ...]:
+    """Names of the GPUs that may be used."""
+    named = os.environ.get('CUDA_VISIBLE_DEVICES')
+    if named is not None:
+        return tuple(name for name in named.split(',') if name)
+    import torch
+
+    return tuple(str(index) for index in range(torch.cuda.device_count()))
+
+
+def say(line: str) -> None:
+    print(f'{time.strftime("%H:%M:%S")} {line}', flush=True)
+
+
+def main() -> None:
+    args = parse_args()
+    study = Study(args.study, args.work_dir, args.cfg_options)
+    runs = study.wanted(args.arms)
+    if args.dry_run:
+        for run in runs:
+            print(f'{"done   " if run.result() else "missing"} {run.name}')
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    failed = {}
+    if not args.report_only:
+        launcher = Launcher(TOOLS, study.path.parent, args.devices, args.jobs, gpus(), say)
+        failed = launcher.do(runs, args.work_dir)
+    report = write_report(study, failed)
+    print(f'{report.read_text()}\nreport: {report}')
+    blocked = [reason for reason in failed.values() if reason.startswith('needs ')]
+    for name, reason in failed.items():
+        if reason not in blocked:
+            print(f'not done: {name}: {reason}')
+    if blocked:
+        print(f'not done: {len(blocked)} more runs, which need those')
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, RuntimeError) as error:
+        sys.exit(str(error))
