@@ -32,6 +32,7 @@ VIDEOS ?= $(wildcard data/demo/videos/*/test_000.mp4)
 bench: install  ## timings, each as a ratio against an alternative in the same run; VIDEOS=... of yours
 	$(BENCH) decode $(VIDEOS) --out work_dirs/benchmark/decode.json
 	$(BENCH) mbd-step --config configs/mbd/tiny_r3d_vtn.py --batch-size 8 --out work_dirs/benchmark/mbd_step.json
+	$(BENCH) report-hook --config configs/mbd/tiny_r3d_vtn.py --batch-size 8 --out work_dirs/benchmark/report_hook.json
 	$(BENCH) dtkd-step --config configs/dtkd/tiny_slowfast.py --batch-size 8 --frames 16 --size 48 --out work_dirs/benchmark/dtkd_step.json
 	$(BENCH) temporal-encoder --out work_dirs/benchmark/temporal_encoder.json
 

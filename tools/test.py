@@ -1,9 +1,11 @@
 """Test a checkpoint: MMAction2's arguments, on this package's configs and on its own.
 
-Left out are --show, --show-dir, --interval and --wait-time: MMAction2's VisualizationHook draws
-neither several views nor several pathways.
+--show-dir and --show draw every n-th video (--interval) by DistillVisualizationHook; MMAction2's
+hook draws neither several views nor several pathways. --classes names the classes in the pictures,
+--grad-cam adds where in the frames the answer was seen.
 
 Usage: python tools/test.py CONFIG CHECKPOINT [--dump scores.pkl] [--work-dir DIR] ...
+       python tools/test.py CONFIG CHECKPOINT --show-dir DIR [--interval N] [--classes FILE]
 On several devices: tools/dist_test.sh CONFIG CHECKPOINT DEVICES [the same arguments].
 """
 
@@ -16,6 +18,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
+from mmaction_kd.visualization.seen_frames import keep_origin
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,11 +35,27 @@ def parse_args() -> argparse.Namespace:
         default={},
         help='settings that override the config, as a.b=1 c.d="[1,2]"',
     )
+    parser.add_argument('--show-dir', help='draw videos into this folder')
+    parser.add_argument('--show', action='store_true', help='draw videos in windows')
+    parser.add_argument(
+        '--interval', type=int, default=1, help='from one drawn video to the next; default 1: all'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='how long a window stays, in seconds'
+    )
+    parser.add_argument('--classes', help='names in pictures: a file with one class a line')
+    parser.add_argument('--grad-cam', action='store_true', help='draw Grad-CAM, too; takes longer')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.dump is not None and not args.dump.endswith(('.pkl', '.pickle')):
         parser.error(f'--dump must end in .pkl or .pickle, got {args.dump}')
+    if args.interval < 1:
+        parser.error(f'--interval must be at least 1, got {args.interval}')
+    if args.show and not has_display():
+        parser.error('--show needs a display, which is not there: draw into files with --show-dir')
+    if args.classes is not None and not Path(args.classes).is_file():
+        parser.error(f'--classes must be a file, there is no {args.classes}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -49,6 +69,18 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         metrics = cfg.test_evaluator
         metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=args.dump)]
+    if args.show or args.show_dir is not None:
+        keep_origin(cfg.test_dataloader)
+        hook = dict(
+            type='mmaction_kd.DistillVisualizationHook',
+            interval=args.interval,
+            out_dir=args.show_dir,
+            show=args.show,
+            wait_time=args.wait_time,
+            grad_cam=args.grad_cam,
+            classes=args.classes,
+        )
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(args.config).stem)))

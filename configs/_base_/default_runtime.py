@@ -11,6 +11,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),  # a resumed run repeats the whole one
+    distill_report=dict(type='mmaction_kd.DistillReportHook'),  # the page of the run
     sync_buffers=dict(type='SyncBuffersHook'),
 )
 env_cfg = dict(

@@ -1,5 +1,10 @@
 """What takes part in a run besides the model and the data."""
 
-from mmaction_kd.engine.hooks import EpochSeedHook, TeacherHashHook
+from mmaction_kd.engine.hooks import (
+    DistillReportHook,
+    DistillVisualizationHook,
+    EpochSeedHook,
+    TeacherHashHook,
+)
 
-__all__ = ['EpochSeedHook', 'TeacherHashHook']
+__all__ = ['DistillReportHook', 'DistillVisualizationHook', 'EpochSeedHook', 'TeacherHashHook']

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-COLOURS = dict(static='#0072b2', dynamic='#e69f00')  # told apart by all kinds of eyes
+from mmaction_kd.palette import ROLES
+
+COLOURS = {subset: ROLES[subset] for subset in ('static', 'dynamic')}
 MOST_NAMES = 12  # classes; of more the names would hide the points
 
 

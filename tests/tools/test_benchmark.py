@@ -63,6 +63,7 @@ COMMANDS = {
     'decode': ['decode', 'VIDEO', 'OTHER', '--config', TINY],
     'dtkd-step': ['dtkd-step', '--config', STUDENT, '--frames', '16', '--size', '32'],
     'mbd-step': ['mbd-step', '--config', TINY, '--batch-size', '2'],
+    'report-hook': ['report-hook', '--config', TINY, '--batch-size', '2'],
     'temporal-encoder': ['temporal-encoder', '--frames', '3'],
 }
 
@@ -87,7 +88,7 @@ def test_writes_what_it_prints(benchmark, command, tiny_videos, tmp_path, monkey
     lines = [line for line in capsys.readouterr().out.splitlines() if ' ratio ' in line]
     assert len(lines) == len(written['results'])
     for (name, result), line in zip(written['results'].items(), lines, strict=True):
-        assert line.startswith(name) and f'ratio {result["ratio"]:.3f}' in line
+        assert line.startswith(name) and f'ratio {result["ratio"]:.3g}' in line
         assert 0 < result['quartiles'][0] <= result['quartiles'][1]
     if command == 'decode':
         expected = [f'{kind} {name}.mp4' for name in ('long', 'short') for kind in KINDS]

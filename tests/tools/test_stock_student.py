@@ -19,6 +19,7 @@ def configs(demo_set, tmp_path_factory):
     folder = tmp_path_factory.mktemp('configs')
     plain = Config.fromfile(ROOT / 'configs/dtkd/tiny_slowfast.py')
     plain.pop('custom_imports'), plain.default_hooks.pop('epoch_seed')
+    plain.default_hooks.pop('distill_report')
     plain.test_evaluator = dict(type='AccMetric')
     plain.model.cls_head.dropout_ratio = 0.5
     for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):

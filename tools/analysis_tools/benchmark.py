@@ -3,6 +3,7 @@
     python tools/analysis_tools/benchmark.py decode VIDEO [VIDEO ...]
     python tools/analysis_tools/benchmark.py mbd-step [--config CONFIG] [--batch-size N]
     python tools/analysis_tools/benchmark.py dtkd-step [--config CONFIG] [--batch-size N]
+    python tools/analysis_tools/benchmark.py report-hook [--config CONFIG] [--batch-size N]
     python tools/analysis_tools/benchmark.py temporal-encoder [--frames 16 1024]
 
 Both sides run in turn, pair by pair and each first in every other pair, after a warm-up. Printed
@@ -34,10 +35,12 @@ from mmengine.registry import init_default_scope
 from torch.nn import functional as F
 
 import mmaction_kd
+from mmaction_kd.observations import observe, take_observations
 from mmaction_kd.registry import MODELS, TRANSFORMS
+from mmaction_kd.report.class_counts import ObservationSums
 
 MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
-STUDENT_CONFIG = 'configs/dtkd/slowfast_r50_8x8_ucf101_split1.py'
+STUDENT_CONFIG = 'configs/dtkd/slowfast_8x8/slowfast_r50_8x8_ucf101_split1.py'
 
 
 def compare(
@@ -133,14 +136,7 @@ def decode(args: argparse.Namespace) -> dict[str, dict]:
 
 def mbd_step(args: argparse.Namespace) -> dict[str, dict]:
     """A training step of MBD against one of each pathway alone, on the same inputs."""
-    cfg = Config.fromfile(args.config)
-    pipeline = Compose(cfg.train_pipeline)
-    video = np.random.default_rng(0).integers(0, 256, (160, 256, 320, 3), dtype=np.uint8)
-    frames = dict(array=video, total_frames=len(video), start_index=0, modality='RGB', label=0)
-    batch = pseudo_collate([pipeline(dict(frames)) for _ in range(args.batch_size)])
-    model = MODELS.build(cfg.model).to(args.device).train()
-    data = model.data_preprocessor(batch, training=True)
-    inputs, samples = data['inputs'], data['data_samples']
+    model, inputs, samples = _mbd(args)
     together = _train_step(model, inputs, samples, args)
     alone = [
         _train_step(pathway, inputs[f'{name}_pathway'], samples, args)
@@ -149,6 +145,35 @@ def mbd_step(args: argparse.Namespace) -> dict[str, dict]:
     title = f'MBD step, {Path(args.config).stem}, batch {args.batch_size}'
     both_alone = partial(_run_all, alone)
     return {title: compare(together, both_alone, args.pairs, device=args.device)}
+
+
+def report_hook(args: argparse.Namespace) -> dict[str, dict]:
+    """What DistillReportHook does in a training step against that step of MBD."""
+    model, inputs, samples = _mbd(args)
+    targets = torch.zeros(len(samples), dtype=torch.long, device=args.device)
+    groups = dict.fromkeys(('local', 'global'), targets == 0)
+    num_classes = model.local_pathway.cls_head.num_classes
+    sums = ObservationSums()
+
+    def count() -> None:
+        observe('dominance', num_classes, targets, groups)
+        sums.add(take_observations())
+
+    step = _train_step(model, inputs, samples, args)
+    title = f'report hook, {Path(args.config).stem}, batch {args.batch_size}'
+    return {title: compare(count, step, args.pairs, device=args.device)}
+
+
+def _mbd(args: argparse.Namespace) -> tuple[BaseModel, dict, list[ActionDataSample]]:
+    """An MBD model, and a batch of one rendered video through its train pipeline."""
+    cfg = Config.fromfile(args.config)
+    pipeline = Compose(cfg.train_pipeline)
+    video = np.random.default_rng(0).integers(0, 256, (160, 256, 320, 3), dtype=np.uint8)
+    frames = dict(array=video, total_frames=len(video), start_index=0, modality='RGB', label=0)
+    batch = pseudo_collate([pipeline(dict(frames)) for _ in range(args.batch_size)])
+    model = MODELS.build(cfg.model).to(args.device).train()
+    data = model.data_preprocessor(batch, training=True)
+    return model, data['inputs'], data['data_samples']
 
 
 def dtkd_step(args: argparse.Namespace) -> dict[str, dict]:
@@ -305,6 +330,10 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--config', default=MBD_CONFIG, help='where the model is')
     command.add_argument('--batch-size', type=int, default=1)
     command.set_defaults(run=mbd_step)
+    command = commands.add_parser('report-hook', parents=[common], help=report_hook.__doc__)
+    command.add_argument('--config', default=MBD_CONFIG, help='where the model is')
+    command.add_argument('--batch-size', type=int, default=1)
+    command.set_defaults(run=report_hook)
     command = commands.add_parser('dtkd-step', parents=[common], help=dtkd_step.__doc__)
     command.add_argument('--config', default=STUDENT_CONFIG, help='where the student is')
     command.add_argument('--batch-size', type=int, default=8)
@@ -329,7 +358,7 @@ def main() -> None:
     results = args.run(args)
     for name, result in results.items():
         low, high = result['quartiles']
-        line = f'{name:58} ratio {result["ratio"]:.3f} (quartiles {low:.3f} to {high:.3f})'
+        line = f'{name:58} ratio {result["ratio"]:.3g} (quartiles {low:.3g} to {high:.3g})'
         if 'pairs' in result:
             ours, theirs = 1e3 * result['ours_seconds'], 1e3 * result['theirs_seconds']
             line += f', {ours:.1f} ms against {theirs:.1f} ms, {result["pairs"]} pairs'

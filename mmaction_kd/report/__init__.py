@@ -1,0 +1,1 @@
+"""What a training did, as a record of numbers and as a page to look at."""

@@ -1,0 +1,72 @@
+"""What a run writes down for its page: one JSON object a line, kept through kills and resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from mmaction_kd.whole_file import write_whole
+
+RECORD_FILE = 'distill_record.jsonl'
+
+
+class RunRecord:
+    """The file of a run.
+
+    A line has a ``kind``: 'run' (what the run is; the last one holds), 'train' (sums over the
+    samples of an epoch), 'val' or 'test' (counts of predictions). 'train' and 'val' have ``iter``,
+    the iterations done, and ``epoch``, the epochs done, where the loop has any.
+
+    Args:
+        folder: the run's work dir.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / RECORD_FILE
+
+    def read(self) -> list[dict]:
+        """All lines; a line that a kill cut short is none."""
+        if not self.path.is_file():
+            return []
+        found = []
+        for text in self.path.read_text(encoding='utf-8', errors='replace').splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and 'kind' in line:
+                found.append(line)
+        return found
+
+    def append(self, line: dict) -> None:
+        """Add a line, in one write that is on disk afterwards.
+
+        Args:
+            line: see the class.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(line, separators=(',', ':'))
+        with open(self.path, 'a+b', buffering=0) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b'\n':
+                    text = f'\n{text}'  # the last process was killed within its last line
+            file.write(f'{text}\n'.encode())
+            os.fsync(file.fileno())
+
+    def rewind(self, iteration: int, header: dict) -> None:
+        """Forget what comes after an iteration: a resumed training does it again.
+
+        Args:
+            iteration: the iterations that the training starts with; 0 forgets everything.
+            header: line of the kind 'run' to begin with.
+        """
+        kept = [
+            line
+            for line in self.read()
+            if iteration and line['kind'] != 'run' and line.get('iter', 0) <= iteration
+        ]
+        lines = [json.dumps(line, separators=(',', ':')) for line in (header, *kept)]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path, '\n'.join(lines) + '\n')
