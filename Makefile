@@ -16,11 +16,14 @@ $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
 demo: install  ## render videos; train, test and predict with MBD; DTKD from optical flow to student
 	python tools/demo.py
 
-test: install  ## the tests that take seconds
-	python -m pytest -m 'not slow'
+JOBS ?= 2
+# One thread a process: two processes with two each would be in each other's way.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(JOBS) --dist loadfile
+test: install  ## the tests that take seconds, JOBS files at a time
+	$(PYTEST) -m 'not slow'
 
 test-all: install  ## all tests
-	python -m pytest
+	$(PYTEST)
 
 lint: install  ## style and types
 	ruff check

@@ -1,8 +1,9 @@
 """Try everything in minutes, without a download: what `make demo` runs.
 
 Renders a small video set, trains a small MBD on one process and on two, tests it with 10 clips x 3
-crops, and names the action in one clip. Then DTKD: splits the classes by optical flow, trains a
-teacher for each subset and students of both. Each step is a command that you can run yourself.
+crops, names the action in one clip and draws what it saw in another. Then DTKD: splits the classes
+by optical flow, trains a teacher for each subset and students of both. Each step is a command that
+you can run yourself.
 """
 
 import json
@@ -113,6 +114,12 @@ def main() -> None:
         *('python', 'tools/predict.py', CONFIG, checkpoint),
         *(f'{DATA}/videos/drift_left/test_000.mp4', '--classes', f'{DATA}/classes.txt'),
     )
+    picture, video = f'{WORK}/red_then_blue.png', f'{DATA}/videos/red_then_blue/test_000.mp4'
+    step(
+        'Draw what it saw in another',
+        *('python', 'tools/visualizations/vis_video.py', CONFIG, checkpoint, video),
+        *('--classes', f'{DATA}/classes.txt', '--label', 'red_then_blue', '--out', picture),
+    )
     shutil.rmtree(ROOT / WORK / 'dtkd', ignore_errors=True)  # it would go on from there
     step(
         'DTKD from one config, teachers and students',
@@ -127,6 +134,10 @@ def main() -> None:
     print(f'\nTop-1 accuracy on the demo videos (chance {CHANCE}):')
     for name, accuracy in reached.items():
         print(f'  {name:13} {accuracy:.3f}')
+    print('To look at:')
+    pages = [f'{WORK}/{run}/distill_report.html' for run in ('two_processes', 'dtkd/dtkd')]
+    for path in (picture, *pages):
+        print(f'  {path}')
     print(f'All in {time.monotonic() - start:.0f} s.')
     if min(reached['MBD fused'], reached['DTKD dtkd']) < CLEARLY_ABOVE:
         sys.exit(f'demo: expected an accuracy of {CLEARLY_ABOVE} or more of MBD fused and of DTKD.')

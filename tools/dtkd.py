@@ -156,6 +156,8 @@ class Procedure:
         self.results_file = self.work / 'results.json'
         self.baseline = Config.fromfile(args.config)
         self.baseline.merge_from_dict(args.cfg_options)
+        hooks = self.baseline.setdefault('default_hooks', {})
+        hooks.setdefault('distill_report', dict(type='mmaction_kd.DistillReportHook'))
         if self.baseline.get('test_evaluator') is None:
             sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
         self._remember(

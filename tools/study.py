@@ -90,3 +90,5 @@ if __name__ == '__main__':
         main()
     except (ValueError, RuntimeError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('study: stopped; the same command goes on.')

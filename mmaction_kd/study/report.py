@@ -85,6 +85,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
             continue
         write_whole(folder / name, figures.png(drawn))
         lines += [f'![{figure.get("title", name)}]({name})', '']
+    lines += ['Each training has its own page, `../runs/*/**/train/distill_report.html`.', '']
     page = folder / 'report.md'
     write_whole(page, '\n'.join(lines))
     return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,6 @@ LARGEST_FRAME = 1.4
 TOP_CLASSES = 5
 HEAT = colormaps['inferno']
 HEAT_OPACITY = 0.65  # where Grad-CAM has its maximum
-COLOURS = (ROLES['local'], ROLES['global'], '#404040')  # the last: what is answered
 TRUE_COLOUR = '#006644'
 GREY = '#595959'
 LONGEST_NAME = 26  # characters
@@ -70,8 +70,8 @@ def filmstrip_figure(picture: VideoPicture) -> Figure:
     page = _Page()
     _draw_title(page, picture)
     _draw_timeline(page, picture.looks)
-    for look, colour in zip(picture.looks, COLOURS, strict=False):
-        _draw_look(page, look, colour, picture.classes[picture.answer])
+    for look in picture.looks:
+        _draw_look(page, look, _colour(look.name), picture.classes[picture.answer])
     _draw_scores(page, picture)
     for note in picture.notes:
         page.write(plain(note, 200), color=GREY, fontsize=10)
@@ -154,7 +154,8 @@ def _draw_timeline(page: _Page, looks: Sequence[Look]) -> None:
     axes = page.axes(LEFT, WIDTH - LEFT - RIGHT, height, down=0.05)
     clip = known[0].clip
     first, last = clip.first, clip.first + int(clip.total_frames or 1) - 1
-    for row, (look, colour) in enumerate(zip(known, COLOURS, strict=False)):
+    for row, look in enumerate(known):
+        colour = _colour(look.name)
         axes.barh(row, last - first + 1, 0.7, first - 0.5, color='#e8e8e8')
         axes.barh(row, 1, 0.7, np.unique(_numbers(look.clip)) - 0.5, color=colour)
     axes.set(xlim=(first - 0.5, last + 0.5), ylim=(len(known) - 0.5, -0.5))
@@ -323,6 +324,12 @@ def _draw_frame_numbers(
     page.y += 0.42
 
 
+def _colour(name: str) -> str:
+    """Of a pathway, a teacher, a student: that of its role in every figure."""
+    words = re.findall(r'\w+', name.lower())
+    return next((ROLES[word] for word in words if word in ROLES), ROLES['run'])
+
+
 def _draw_scores(page: _Page, picture: VideoPicture) -> None:
     """The best classes of each, side by side, the true ones marked."""
     page.y += 0.05
@@ -331,11 +338,11 @@ def _draw_scores(page: _Page, picture: VideoPicture) -> None:
     across = (WIDTH - 0.3) / max(len(panels), 2)
     down = 0.55 if any(scores.words for scores in panels) else 0.32
     height = 0.27 * rows
-    colours = [*COLOURS[: len(panels) - 1], COLOURS[-1]]
     top = max(1.0, *(float(scores.values.max()) for scores in panels))
     low = min(0.0, *(float(scores.values.min()) for scores in panels))
     probable = all(abs(scores.values.sum() - 1) < 1e-2 for scores in panels) and low == 0
-    for position, (scores, colour) in enumerate(zip(panels, colours, strict=True)):
+    for position, scores in enumerate(panels):
+        colour = _colour(scores.name)
         left = 0.3 + position * across
         page.text(left, page.y, plain(scores.name, 36), fontsize=13, weight='bold', color=colour)
         page.text(left, page.y + 0.27, plain(scores.words, 48), fontsize=11)

@@ -82,6 +82,8 @@ def test_the_fingerprint_knows_settings_and_needs_but_not_the_folder(tmp_path):
     assert changed['a'] != first['a']
     assert changed['b'] != first['b'], 'b depends on a'
     assert changed['c'] == first['c']
+    for other in ("evaluate = 'val'\n", 'seeds = [1]\n'):
+        assert prints(other + text, other[:4])['c'] != first['c'], other
 
 
 def test_the_fingerprint_of_a_config_is_that_of_its_content(tmp_path):
