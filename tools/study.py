@@ -20,7 +20,13 @@ from mmengine.config import DictAction
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.study.launch import Launcher
 from mmaction_kd.study.plan import Study
-from mmaction_kd.study.report import write_report
+
+try:
+    from mmaction_kd.study.report import write_report
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"study: needs {error.name}, which is not installed; pip install 'mmaction_kd[study]'."
+    )
 
 TOOLS = Path(__file__).parent
 

@@ -22,21 +22,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.subset_acc_metric import class_accuracies
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.models.losses.dominance import PATHWAYS
+
+try:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+except ModuleNotFoundError as error:
+    sys.exit(f"fuse_scores: needs {error.name}; pip install 'mmaction_kd[study]'.")
 
 MAX_PRODUCTS = 2**29  # 4 GiB in float64
 
