@@ -68,6 +68,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
             table.get('baseline'),
             table.get('metrics', ()),
             table.get('paper'),
+            len(study.folds),
         )
         write_whole(folder / f'table_{index}.csv', compared.to_csv(index_label='row'))
         if table.get('title'):
@@ -137,7 +138,9 @@ def _shared_name(metrics: Sequence[str]) -> str:
         return metrics[0]
     groups = {metric.rpartition('/')[0] for metric in metrics}
     kinds = {metric.rpartition('_')[2] for metric in metrics}
-    return '/'.join([*groups, kinds.pop() if len(kinds) == 1 else '']) if len(groups) == 1 else ''
+    if len(groups) > 1:
+        return ''
+    return '/'.join([*groups, *(kinds if len(kinds) == 1 else ())])
 
 
 def _rows(study: Study, spec: Mapping) -> dict[str, dict[str, str]]:

@@ -51,6 +51,7 @@ def comparison(
     baseline: str | None,
     metrics: Sequence[str] = (),
     paper: Mapping[str, float] | None = None,
+    folds: int = 1,
 ) -> pd.DataFrame:
     """The rows of a table, each against the baseline.
 
@@ -60,6 +61,7 @@ def comparison(
         baseline: name of one of them; None for no comparison.
         metrics: more of the arm's metrics, for columns of their own.
         paper: the paper's own figure of a row, where it has one.
+        folds: of the study, also where not all are done.
 
     Returns:
         Index: the rows' names. Columns runs, mean, std; difference, low, high (95 % confidence, see
@@ -81,7 +83,6 @@ def comparison(
         line: dict[str, Any] = dict(runs=len(values), mean=values.mean(), std=spread(values))
         if base is not None:
             differences = (values - base).dropna()
-            folds = differences.index.get_level_values('fold').nunique()
             found = paired_difference(differences, folds)
             if name == baseline:
                 found = found._replace(mean=math.nan, low=math.nan, high=math.nan)

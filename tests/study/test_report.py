@@ -50,7 +50,7 @@ def study(tmp_path):
 def test_a_row_holds_mean_spread_and_paired_difference(study):
     results = gather(study.runs)
     rows = {arm: dict(arm=arm, metric='acc/top1') for arm in study.arms}
-    table = comparison(results, rows, 'plain', ['acc/static_mean1'], study.cfg.paper)
+    table = comparison(results, rows, 'plain', ['acc/static_mean1'], study.cfg.paper, folds=3)
 
     def values(arm):
         return np.array([r.result()['metrics']['acc/top1'] for r in study.runs if r.arm == arm])
