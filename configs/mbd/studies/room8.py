@@ -11,7 +11,7 @@ data = 'data/room8'
 folds = ['fold1', 'fold2', 'fold3']
 seeds = [0, 1, 2]
 model = '../tiny_r3d_vtn_room8.py'
-epochs = 15
+epochs = 12
 
 metric = 'acc/fused_mean1'
 metrics = ['acc/local_mean1', 'acc/global_mean1', 'acc/fused_top1']
