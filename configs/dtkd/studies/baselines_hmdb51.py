@@ -3,28 +3,9 @@
 python tools/study.py configs/dtkd/studies/baselines_hmdb51.py --devices 8
 """
 
-_base_ = '_base_/hmdb51.py'
+_base_ = '_base_/baselines.py'
 
 title = 'Baselines on HMDB51'
-folds = ['split_1']
-baseline = 'slowfast_r101_16x8'
-# By class subset, as the others are tested.
-by_subset = {
-    'val_evaluator.subsets': '{subsets.folder}/subsets.json',
-    'test_evaluator.subsets': '{subsets.folder}/subsets.json',
-}
-arms = dict(
-    _delete_=True,
-    subsets=_base_.arms.subsets,
-    slowfast_r101_16x8=dict(config='../slowfast_r101_16x8_hmdb51_split1.py', options=by_subset),
-    slowfast_r101_16x8_frozen=dict(
-        config='../tuning/slowfast_r101_16x8_lt_hmdb51_split1.py', options=by_subset
-    ),
-    slowfast_r101_8x8=dict(
-        config='../slowfast_8x8/slowfast_r101_8x8_hmdb51_split1.py', options=by_subset
-    ),
-    slowfast_r50_8x8=dict(
-        config='../slowfast_8x8/slowfast_r50_8x8_hmdb51_split1.py', options=by_subset
-    ),
-)
+dataset, paper_name = 'hmdb51', 'HMDB51 top-1'
+distill_options = 's_alpha=0.7 kd_weight=0.2'
 paper = dict(slowfast_r101_16x8=77.10)

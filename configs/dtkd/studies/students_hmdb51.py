@@ -6,9 +6,11 @@ From optical flow to the student: everything is made from the baseline's config.
 are of split 1.
 """
 
-_base_ = ['_base_/hmdb51.py', '_base_/students.py']
+_base_ = ['_base_/official_splits.py', '_base_/students.py']
 
 title = 'DTKD on HMDB51'
+dataset, paper_name = 'hmdb51', 'HMDB51 top-1'
+distill_options = 's_alpha=0.7 kd_weight=0.2'
 tables = [
     dict(
         title='Students (Table 3)',
@@ -17,7 +19,7 @@ tables = [
         metrics=_base_.metrics,
         baseline='baseline',
         paper=dict(baseline=77.1),
-        paper_name=_base_.paper_name,
+        paper_name=paper_name,
     ),
     dict(
         title='Teachers on their own classes (Table 4)',

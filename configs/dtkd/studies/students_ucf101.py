@@ -6,9 +6,10 @@ From optical flow to the student: everything is made from the baseline's config.
 are of split 1.
 """
 
-_base_ = ['_base_/ucf101.py', '_base_/students.py']
+_base_ = ['_base_/official_splits.py', '_base_/students.py']
 
 title = 'DTKD on UCF101'
+dataset, paper_name = 'ucf101', 'UCF101 top-1'
 tables = [
     dict(
         title='Students (Table 3)',
@@ -17,7 +18,7 @@ tables = [
         metrics=_base_.metrics,
         baseline='baseline',
         paper=dict(baseline=95.14, bskd=91.7, dtkd=96.06),
-        paper_name=_base_.paper_name,
+        paper_name=paper_name,
     ),
     dict(
         title='Teachers on their own classes (Table 4)',

@@ -3,26 +3,7 @@
 python tools/study.py configs/dtkd/studies/teachers_ucf101.py --devices 8
 """
 
-_base_ = '_base_/ucf101.py'
+_base_ = '_base_/teachers.py'
 
 title = 'Teachers on UCF101'
-folds = ['split_1']
-metric = 'acc/top1'
-metrics = ['acc/top5', 'acc/mean1']
-baseline = None
-own_classes = {
-    f'{loader}_dataloader.dataset.subsets': '{subsets.folder}/subsets.json'
-    for loader in ('train', 'val', 'test')
-}
-arms = dict(
-    _delete_=True,
-    subsets=_base_.arms.subsets,
-    static=dict(config='../slowfast_r101_16x8_static_ucf101_split1.py', options=own_classes),
-    dynamic=dict(config='../slowfast_r101_16x8_dynamic_ucf101_split1.py', options=own_classes),
-    static_lt=dict(
-        config='../tuning/slowfast_r101_16x8_static_lt_ucf101_split1.py', options=own_classes
-    ),
-    dynamic_lt=dict(
-        config='../tuning/slowfast_r101_16x8_dynamic_lt_ucf101_split1.py', options=own_classes
-    ),
-)
+dataset, paper_name = 'ucf101', 'UCF101 top-1'

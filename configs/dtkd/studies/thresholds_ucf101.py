@@ -6,9 +6,10 @@ Quartiles of the class means, and Otsu's, which adapts to them. Each has its own
 and student; the baseline is one.
 """
 
-_base_ = '_base_/ucf101.py'
+_base_ = '_base_/official_splits.py'
 
 title = 'DTKD on UCF101: thresholds'
+dataset, paper_name = 'ucf101', 'UCF101 top-1'
 names = ['q1', 'q2', 'q3', 'otsu']
 students = ['baseline', *(f'dtkd_{name}' for name in names)]
 procedure = '{python} {tools}/dtkd.py {baseline_config} --work-dir {folder} --configs-only'

@@ -3,9 +3,10 @@
 python tools/study.py configs/dtkd/studies/transformers_ucf101.py --devices 8
 """
 
-_base_ = '_base_/ucf101.py'
+_base_ = '_base_/official_splits.py'
 
 title = 'DTKD on UCF101: transformers'
+dataset, paper_name = 'ucf101', 'UCF101 top-1'
 folds = ['split_1']
 models = ['timesformer', 'swin_t']
 source = '../transformers'
