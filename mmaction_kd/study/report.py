@@ -13,8 +13,7 @@ What a study file says of it:
   - 'curves': ``metric`` over the epochs of a training, ``arms``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
   - 'selectivity': ``arm``, histograms of the distance to each teacher on the videos of each subset
-    (DTKD, Fig. 8), from dumped scores (``evaluate='test'``, ``predict_teachers``) and ``subsets``,
-    the path of their file.
+    (DTKD, Fig. 8), from dumped scores (``evaluate='test'``, ``predict_teachers``).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from mmaction_kd.choices import check_choice
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study import figures
 from mmaction_kd.study.plan import Run, Study
-from mmaction_kd.study.results import comparison, gather, markdown, values_of
+from mmaction_kd.study.results import comparison, gather, is_accuracy, label, markdown, values_of
 from mmaction_kd.study.selectivity import teacher_distances
 from mmaction_kd.whole_file import write_whole
 
@@ -170,7 +169,7 @@ def _draw(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
 
 def _bars(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
     if spec.get('metrics'):
-        kinds = {_label(metric): metric for metric in spec['metrics']}
+        kinds = {label(metric): metric for metric in spec['metrics']}
         arms = _arms(study, spec)
         groups = {
             arm: {
@@ -179,7 +178,7 @@ def _bars(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
             }
             for arm in arms
         }
-        label = 'accuracy, %' if all(map(_is_accuracy, kinds.values())) else ''
+        name = 'accuracy, %' if all(map(is_accuracy, kinds.values())) else ''
     else:
         rows = _rows(study, spec)
         metric = next(iter(rows.values()))['metric']
@@ -187,10 +186,10 @@ def _bars(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
             name: {'': list(_scaled(values_of(results, **row), row['metric']))}
             for name, row in rows.items()
         }
-        label = 'accuracy, %' if _is_accuracy(metric) else _label(metric)
+        name = 'accuracy, %' if is_accuracy(metric) else label(metric)
     if not any(values for group in groups.values() for values in group.values()):
         return None
-    return figures.bars(groups, label, spec.get('title', ''))
+    return figures.bars(groups, name, spec.get('title', ''))
 
 
 def _curves(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
@@ -204,8 +203,8 @@ def _curves(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None
                 found[run.arm].append(_scaled(series, metric))
     if not any(found.values()):
         return None
-    label = f'{_label(metric)}, %' if _is_accuracy(metric) else _label(metric)
-    return figures.curves(found, label, spec.get('title', ''))
+    name = f'{label(metric)}, %' if is_accuracy(metric) else label(metric)
+    return figures.curves(found, name, spec.get('title', ''))
 
 
 def _surface(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
@@ -222,7 +221,7 @@ def _surface(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | Non
         return None
     means = _scaled(chosen.pivot_table('value', grid[1], grid[0], 'mean'), metric)
     means.columns.name, means.index.name = (key.rsplit('.', 1)[-1] for key in grid)
-    return figures.surface(means, f'{_label(metric)}, %', spec.get('title', ''))
+    return figures.surface(means, f'{label(metric)}, %', spec.get('title', ''))
 
 
 def _selectivity(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
@@ -260,13 +259,5 @@ def _arms(study: Study, spec: Mapping) -> Sequence[str]:
     return arms
 
 
-def _is_accuracy(metric: str) -> bool:
-    return metric.startswith('acc/')
-
-
-def _label(metric: str) -> str:
-    return metric.removeprefix('acc/')
-
-
 def _scaled(values: Any, metric: str) -> Any:
-    return 100 * values if _is_accuracy(metric) else values
+    return 100 * values if is_accuracy(metric) else values

@@ -109,10 +109,10 @@ def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name:
         paper_name: what the paper's figures are, such as 'Kinetics-400 top-1'.
     """
     more = [column for column in table if f'{column}_std' in table]
-    headings = ['', 'runs', _title(metric)]
+    headings = ['', 'runs', label(metric)]
     if baseline is not None:
         headings += [f'difference to {baseline} [95 %]', 'verdict']
-    headings += [_title(column) for column in more]
+    headings += [label(column) for column in more]
     if 'paper' in table:
         headings.append(f"the paper's ({paper_name})" if paper_name else "the paper's")
     lines = [' | '.join(headings), ' | '.join(['---'] * len(headings))]
@@ -127,13 +127,19 @@ def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name:
     return '\n'.join(f'| {line} |' for line in lines)
 
 
-def _title(metric: str) -> str:
+def is_accuracy(metric: str) -> bool:
+    """Whether it is a ratio that is shown in percent."""
+    return metric.startswith('acc/')
+
+
+def label(metric: str) -> str:
+    """What a metric is called in a heading."""
     return metric.removeprefix('acc/')
 
 
 def _shown(metric: str) -> Callable[[float, str], str]:
     """How a metric is written: accuracies in percent."""
-    if metric.startswith('acc/'):
+    if is_accuracy(metric):
         return lambda value, sign: f'{100 * value:{sign}.1f}'
     return lambda value, sign: f'{value:{sign}.3g}'
 

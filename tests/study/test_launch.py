@@ -93,8 +93,8 @@ def test_two_studies_in_one_folder_are_refused(study_of, tmp_path):
         _wait(lambda: log.exists())
         with pytest.raises(RuntimeError, match='another process works in'):
             do(study)
+        _wait(lambda: _children(first.pid))  # the log is there a moment before
         children = _children(first.pid)
-        assert children
         first.send_signal(signal.SIGKILL)
         first.wait()
         _wait(lambda: not any(map(_alive, children)))  # no run outlives its study
