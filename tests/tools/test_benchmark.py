@@ -11,6 +11,8 @@ import torch
 from mmengine.registry import DefaultScope
 from tool_runs import ROOT, TINY
 
+from mmaction_kd.benchmark import side_by_side
+
 STUDENT = 'configs/dtkd/tiny_slowfast.py'
 
 
@@ -25,7 +27,7 @@ def benchmark():
 
 
 @pytest.fixture
-def clock(benchmark, monkeypatch):
+def clock(monkeypatch):
     """Time passes only when a side runs: 2 s for ours, then 4, 6, ...; each time half as long."""
     calls, now = [], [0.0]
 
@@ -36,13 +38,13 @@ def clock(benchmark, monkeypatch):
 
         return run
 
-    monkeypatch.setattr(benchmark.time, 'perf_counter', lambda: now[0])
+    monkeypatch.setattr(side_by_side.time, 'perf_counter', lambda: now[0])
     return calls, side('ours', 2), side('theirs', 1)
 
 
-def test_both_sides_run_equally_often_and_each_first_in_every_other_pair(benchmark, clock):
+def test_both_sides_run_equally_often_and_each_first_in_every_other_pair(clock):
     calls, ours, theirs = clock
-    result = benchmark.compare(ours, theirs, pairs=6, warmup=2)
+    result = side_by_side.compare(ours, theirs, pairs=6, warmup=2)
     assert calls[:4] == ['ours', 'theirs'] * 2  # not counted
     pairs = list(zip(calls[4::2], calls[5::2], strict=True))
     assert Counter(pairs) == {('ours', 'theirs'): 3, ('theirs', 'ours'): 3}
@@ -50,9 +52,9 @@ def test_both_sides_run_equally_often_and_each_first_in_every_other_pair(benchma
     assert result['pairs'] == 6
 
 
-def test_ratio_is_of_ours_to_theirs_and_the_warm_up_is_not_in_it(benchmark, clock):
+def test_ratio_is_of_ours_to_theirs_and_the_warm_up_is_not_in_it(clock):
     _, ours, theirs = clock
-    result = benchmark.compare(ours, theirs, pairs=5, warmup=1)
+    result = side_by_side.compare(ours, theirs, pairs=5, warmup=1)
     assert result['ratio'] == 2 and result['quartiles'] == [2, 2]
     assert result['ours_seconds'] == 2 * 4  # runs 2 to 6, the median is the 4th
     assert result['theirs_seconds'] == 4
