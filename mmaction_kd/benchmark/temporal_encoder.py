@@ -86,5 +86,5 @@ def _hugging_face_longformer() -> torch.nn.Module:
         vocab_size=4,
     )
     model = LongformerModel(config, add_pooling_layer=False)
-    model.embeddings.word_embeddings = None
+    model.embeddings.word_embeddings = None  # type: ignore[assignment]
     return model
