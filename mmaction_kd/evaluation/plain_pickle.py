@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmaction_kd.host_fixes.checkpoint_loader import numpy_globals
+from mmaction_kd.host_fixes.checkpoint_names import numpy_globals
 
 # What a refused, a cut or a made-up pickle raises.
 _BROKEN = (
