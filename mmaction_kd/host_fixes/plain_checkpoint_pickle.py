@@ -7,6 +7,7 @@ torch's own of tensors, never by an import.
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ def _names() -> dict[str, Any]:
     # What torch's own unpickler, which is none of Python's, has built in.
     return names | {
         'builtins.set': set,
+        'collections.Counter': Counter,
         '_codecs.encode': _encode_latin1,
         'numpy.dtype': _plain_dtype,
     }
