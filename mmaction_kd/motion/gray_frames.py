@@ -102,15 +102,15 @@ def resize_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:
 
     Args:
         frame: (H, W), uint8.
-        short_side: min(H, W) of the result, pixels.
+        short_side: min(H, W) of the result, pixels; 0 for that of the frame.
 
     Returns:
         (H', W'), uint8; areas are averaged where it shrinks.
     """
     height, width = frame.shape
-    scale = short_side / min(height, width)
-    if scale == 1:
+    if short_side in (0, min(height, width)):
         return frame
+    scale = short_side / min(height, width)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(frame, size, interpolation=interpolation)

@@ -21,10 +21,16 @@ class MotionSettings:
 
     Args:
         algorithm: a key of optical_flow.ALGORITHMS.
-        short_side: working size: frames are scaled to it, pixels.
-        stride: frames from one frame of a pair to the other.
-        segments: 0 for every pair of the video, one after the other; else the video is cut into so
-            many equal segments, of which the pair in the middle counts.
+        short_side: working size: frames are scaled to it, pixels, and so is their motion; 0 leaves
+            every video at its own size, which compares videos of one size only.
+        stride: frames from one frame of a pair to the other. Flow is divided by it. Motion beyond
+            the algorithm's reach, or back and forth within a pair, is lost.
+        pair_stride: frames from one pair to the next, ``stride`` or more: a sample of the pairs,
+            each as before. The step to a key frame has more flow than others, by coding noise; a
+            number without a common divisor with the distance of the key frames (often 12) meets
+            it as often as it occurs. 0 for ``stride``: each pair begins where the last one ended.
+        segments: 0 for every pair of the video; else its pairs are cut into so many equal segments,
+            of which the pair in the middle counts.
         centre_crop: the part of height and of width, about the centre of the frame, in which flow
             counts, a ratio in (0, 1]; 1 is the whole frame. Flow is computed on all of it anyway.
 
@@ -35,16 +41,23 @@ class MotionSettings:
     algorithm: str = 'dis'
     short_side: int = 128
     stride: int = 1
+    pair_stride: int = 0
     segments: int = 0
     centre_crop: float = 1.0
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
         check_choice(owner, 'algorithm', self.algorithm, tuple(ALGORITHMS))
-        least = dict(short_side=SMALLEST_SHORT_SIDE, stride=1, segments=0)
-        for key, low in least.items():
-            if getattr(self, key) < low:
-                raise ValueError(f'{owner}: {key} must be {low} or more, got {getattr(self, key)}.')
+        for key, low, or_zero in (
+            ('short_side', SMALLEST_SHORT_SIDE, True),
+            ('stride', 1, False),
+            ('pair_stride', self.stride, True),
+            ('segments', 0, False),
+        ):
+            value = getattr(self, key)
+            if value < low and not (or_zero and value == 0):
+                zero = '0, or ' if or_zero else ''
+                raise ValueError(f'{owner}: {key} must be {zero}{low} or more, got {value}.')
         if not 0 < self.centre_crop <= 1:
             raise ValueError(
                 f'{owner}: centre_crop must be a ratio in (0, 1], got {self.centre_crop}; 1 is the '
@@ -54,26 +67,30 @@ class MotionSettings:
     @property
     def unit(self) -> str:
         """Of every magnitude under these settings."""
-        return f'pixels per frame at short side {self.short_side}'
+        size = f'short side {self.short_side}' if self.short_side else 'the size of the files'
+        return f'pixels per frame at {size}'
 
     def recorded(self) -> dict[str, str | int | float]:
         """The settings, and the version of OpenCV, whose algorithms change with it."""
         return asdict(self) | dict(opencv=cv2.__version__)
 
 
-def frame_pairs(num_frames: int, stride: int, segments: int) -> list[tuple[int, int]]:
+def frame_pairs(
+    num_frames: int, stride: int, pair_stride: int, segments: int
+) -> list[tuple[int, int]]:
     """Which frames flow is computed between.
 
     Args:
         num_frames: T.
-        stride: frames between the two of a pair.
+        stride: frames from one of a pair to the other.
+        pair_stride: frames from one pair to the next; 0 for ``stride``.
         segments: 0, or how many pairs, each from the middle of its segment.
 
     Returns:
-        (t, t + stride) for t = 0, stride, 2 stride, ..., or so many of these; none of a video of
-        T <= stride.
+        (t, t + stride) for t = 0, pair_stride, 2 pair_stride, ..., as far as t + stride < T, or so
+        many of these; none of a video of T <= stride.
     """
-    pairs = [(t, t + stride) for t in range(0, num_frames - stride, stride)]
+    pairs = [(t, t + stride) for t in range(0, num_frames - stride, pair_stride or stride)]
     if not 0 < segments < len(pairs):
         return pairs
     return [pairs[(2 * s + 1) * len(pairs) // (2 * segments)] for s in range(segments)]
@@ -99,7 +116,7 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
     """``μ_v``: mean over pairs of frames and over pixels of the flow's magnitude.
 
     Differs from the paper: it names no size of frames, and magnitudes grow with it, so all videos
-    are brought to one.
+    are brought to one, unless ``short_side`` is 0.
 
     Args:
         video: where its frames are.
@@ -112,7 +129,7 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
         UnusableVideo: it can not be read, or is too short.
     """
     num_frames, read = video.open()
-    pairs = frame_pairs(num_frames, settings.stride, settings.segments)
+    pairs = frame_pairs(num_frames, settings.stride, settings.pair_stride, settings.segments)
     if not pairs:
         raise UnusableVideo(f'it has {num_frames} frames, a pair needs {settings.stride + 1}')
     flow = optical_flow(settings.algorithm)
@@ -126,5 +143,10 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
         first, second = seen.values()
         if first.shape != second.shape:
             raise UnusableVideo(f'frames {pair[0]} and {pair[1]} differ in size')
+        if min(first.shape) < SMALLEST_SHORT_SIDE:
+            height, width = first.shape
+            raise UnusableVideo(
+                f'its frames are {width} x {height}, a side needs {SMALLEST_SHORT_SIDE} pixels'
+            )
         magnitudes.append(mean_magnitude(flow(first, second), settings.centre_crop))
     return math.fsum(magnitudes) / len(magnitudes) / settings.stride

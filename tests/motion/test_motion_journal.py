@@ -57,7 +57,10 @@ def test_a_line_is_one_video_for_people_too(tmp_path):
 @pytest.mark.parametrize('other', [
     dict(algorithm='farneback'),
     dict(short_side=64),
+    dict(short_side=0),
     dict(stride=2),
+    dict(pair_stride=1),
+    dict(pair_stride=4),
     dict(segments=4),
     dict(centre_crop=0.5),
 ])  # fmt: skip

@@ -13,17 +13,18 @@ MOTIONS = {
     'a pixel': shifted(-1.0, 0.5),
     'rotation': turned(0.02),
 }
+ERRORS = dict.fromkeys(ALGORITHMS, 0.1) | dict(dis_fast=0.15, dis_ultrafast=0.15)  # pixels, at most
 
 
 @pytest.mark.parametrize('motion', MOTIONS)
 @pytest.mark.parametrize('name', ALGORITHMS)
 def test_flow_of_a_known_motion(name, motion):
-    """The end points lie within a tenth of a pixel, in the mean; the motion is 0.7 to 1.1."""
+    """The end points lie within 0.1 or 0.15 pixels, in the mean; the motion is 0.7 to 1.1."""
     first, second, truth = MOTIONS[motion]
     flow = optical_flow(name)(first, second)
     assert flow.shape == truth.shape and flow.dtype == np.float32
     error = np.linalg.norm(flow - truth, axis=2)[INSIDE].mean()
-    assert error < 0.1 < np.linalg.norm(truth, axis=2)[INSIDE].mean() / 4
+    assert error < ERRORS[name] < np.linalg.norm(truth, axis=2)[INSIDE].mean() / 4
 
 
 @pytest.mark.parametrize('name', ALGORITHMS)
@@ -39,7 +40,16 @@ def test_flow_of_three_pixels(name):
     """The algorithms of OpenCV work from coarse to fine."""
     first, second, truth = shifted(3.0, 1.5)
     error = np.linalg.norm(optical_flow(name)(first, second) - truth, axis=2)
-    assert error[INSIDE].mean() < 0.1
+    assert error[INSIDE].mean() < ERRORS[name]
+
+
+def test_presets_of_dis_are_opencvs():
+    first, second, _ = shifted(1.0, 0.5)
+    presets = dict(dis='MEDIUM', dis_fast='FAST', dis_ultrafast='ULTRAFAST')
+    for name, preset in presets.items():
+        opencv = cv2.DISOpticalFlow.create(getattr(cv2, f'DISOPTICAL_FLOW_PRESET_{preset}'))
+        flow = optical_flow(name)(first, second)
+        np.testing.assert_array_equal(flow, opencv.calc(first, second, None))
 
 
 @pytest.mark.parametrize('name', ALGORITHMS)
@@ -53,7 +63,8 @@ def test_a_pair_has_no_memory_of_the_one_before(name):
 
 
 def test_there_is_no_such_algorithm():
-    words = r"algorithm must be one of \['dis', 'farneback', 'tvl1', 'horn_schunck'\], got 'raft'"
+    names = r"'dis', 'dis_fast', 'dis_ultrafast', 'farneback', 'tvl1', 'horn_schunck'"
+    words = rf"algorithm must be one of \[{names}\], got 'raft'"
     with pytest.raises(ValueError, match=words):
         optical_flow('raft')
 

@@ -19,6 +19,9 @@ import decord
 import pytest
 from tool_runs import ROOT, TINY, shrunken, tool_command, tool_env
 
+from mmaction_kd.motion.gray_frames import VideoFile
+from mmaction_kd.motion.video_motion import MotionSettings, video_motion
+
 TOOL = 'tools/data/optical_flow_subsets.py'
 QUICK = ('--short-side', 48)
 CLASSES = ['drift_left', 'drift_right', 'red_then_blue', 'blue_then_red']
@@ -200,6 +203,29 @@ def test_another_threshold_reuses_what_is_measured(clean, demo_set, tmp_path, mo
     assert found['motion']['threshold']['rule'] == 'rank:2'
     with pytest.raises(SystemExit, match=r"--reuse must be of the settings .*'stride': 2"):
         call(*command(demo_set, out, *arguments, '--stride', 2))
+
+
+def test_quick_settings_reach_every_worker(demo_set, tmp_path):
+    out = tmp_path / 'subsets.json'
+    quick = ('--algorithm', 'farneback', '--short-side', 0, '--pair-stride', 7)
+    call(*command(demo_set, out, *quick, '--workers', 2))
+    settings = MotionSettings('farneback', short_side=0, pair_stride=7)
+    motion = json.loads(out.read_text())['motion']
+    assert motion['settings'] == settings.recorded()
+    assert motion['unit'] == 'pixels per frame at the size of the files'
+    videos = {name: VideoFile(str(demo_set / 'videos' / name)) for name in motion['videos']}
+    assert len(videos) == 8
+    assert motion['videos'] == {name: video_motion(videos[name], settings) for name in videos}
+
+
+def test_what_other_settings_left_is_not_taken(clean, demo_set, tmp_path):
+    out, alone = tmp_path / 'out/subsets.json', ('--workers', 1)
+    with pytest.raises(ValueError, match='both subsets must have classes'):
+        call(*command(demo_set, out, *alone, '--pair-stride', 4, '--threshold', '1e9'))
+    assert len((tmp_path / 'out/subsets.json.partial/rank_0.jsonl').read_text().splitlines()) == 8
+    printed = call(*command(demo_set, out, *alone))
+    assert '8 videos, 0 of them finished before' in printed
+    assert written(out) == written(clean[0])
 
 
 @pytest.fixture
