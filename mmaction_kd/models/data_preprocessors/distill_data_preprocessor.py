@@ -23,6 +23,7 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         student: a built preprocessor (which may be shared with the student).
         teachers: for each teacher a built preprocessor, or None for the student's.
         teachers_in_test: whether the teachers see test videos, too.
+        teachers_in_training: False where what they say is stored.
 
     Raises:
         ValueError: a preprocessor blends, or a batch lacks the student's or a teacher's clips.
@@ -33,11 +34,13 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         student: BaseDataPreprocessor,
         teachers: Mapping[str, BaseDataPreprocessor | None],
         teachers_in_test: bool = False,
+        teachers_in_training: bool = True,
     ) -> None:
         super().__init__()
         self.student = student
         self.teachers = tuple(teachers)
         self.teachers_in_test = teachers_in_test
+        self.teachers_in_training = teachers_in_training
         self.own = nn.ModuleDict({name: own for name, own in teachers.items() if own is not None})
         for name, preprocessor in (('the student', student), *self.own.items()):
             if getattr(preprocessor, 'blending', None) is not None:
@@ -63,7 +66,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
             ValueError: clips are missing.
         """
         data = self.cast_data(data)
-        teachers = self.teachers if training or self.teachers_in_test else ()
+        they_see = self.teachers_in_training if training else self.teachers_in_test
+        teachers = self.teachers if they_see else ()
         clips = data['inputs']
         if not isinstance(clips, Mapping):
             if not self.own.keys() & set(teachers):

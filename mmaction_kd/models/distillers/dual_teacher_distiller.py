@@ -6,6 +6,7 @@ Human Activity Recognition", Electronics 2025, 14(20), 4130.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import torch
@@ -32,6 +33,8 @@ from mmaction_kd.models.recognizers.recognizer_config import (
 )
 from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
 from mmaction_kd.registry import MODELS
+from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest
+from mmaction_kd.stored_teachers.store_header import StoreHeader, TeacherIdentity, load_header
 
 Inputs = Tensor | Mapping[str, Tensor]
 
@@ -70,6 +73,12 @@ class DualTeacherDistiller(BaseModel):
         teacher_loss_weight: weight of the teachers' cross-entropy, at least 0.
         predict_teachers: at test, also write each teacher t's scores as ``t_score``, for
             SelectivityMetric.
+        stored_teachers: folder of what the frozen teachers said of each training view (see
+            ``tools/store_teachers.py``), which the samples bring along
+            (:class:`~mmaction_kd.datasets.StoredTeacherViews`): no teacher runs in training, or
+            goes to the device. When training starts they are loaded once, on the CPU, to see that
+            they are those of the store. One without ``checkpoint``, or whose file is not there any
+            more, can't be compared: the store is believed, with a warning.
 
     Raises:
         ValueError: the teachers are not those of the loss, one has a head of another width, or a
@@ -85,12 +94,18 @@ class DualTeacherDistiller(BaseModel):
         unfrozen_objective: str = 'ce',
         teacher_loss_weight: float = 1.0,
         predict_teachers: bool = False,
+        stored_teachers: str | None = None,
     ) -> None:
         me = type(self).__name__
         check_choice(me, 'unfrozen_objective', unfrozen_objective, ('ce', 'bn_only'))
         if teacher_loss_weight < 0:
             raise ValueError(
                 f'{me}: teacher_loss_weight must be at least 0, got {teacher_loss_weight}.'
+            )
+        if stored_teachers is not None and not frozen_teachers:
+            raise ValueError(
+                f'{me}: stored_teachers needs frozen_teachers=True, got False; what was stored of '
+                'a teacher is not what it says after it was trained further.'
             )
         built_student, student_checkpoint = build_recognizer(student)
         with random_state_kept():
@@ -103,12 +118,17 @@ class DualTeacherDistiller(BaseModel):
         }
         super().__init__(
             DistillDataPreprocessor(
-                built_student.data_preprocessor, preprocessors, teachers_in_test=predict_teachers
+                built_student.data_preprocessor,
+                preprocessors,
+                teachers_in_test=predict_teachers,
+                teachers_in_training=stored_teachers is None,
             )
         )
         self.student = built_student
         self._checkpoints = {name: checkpoint for name, (_, checkpoint) in built.items()}
         self._student_checkpoint = student_checkpoint
+        self._configs = dict(teachers)
+        self._student_config = student
         self._frozen = FrozenTeachers()
         self.trained_teachers = nn.ModuleDict()
         for name, (teacher, _) in built.items():
@@ -132,6 +152,9 @@ class DualTeacherDistiller(BaseModel):
         self.teacher_loss_weight = teacher_loss_weight
         self.predict_teachers = predict_teachers
         self.teacher_hashes: dict[str, str] = {}
+        self.stored_teachers = stored_teachers
+        self._store: StoreHeader | None = None  # read when training starts
+        self._believed: set[str] = set()  # of these the hash is the store's
         name_weights_as_the_students(self)
 
     @property
@@ -144,15 +167,60 @@ class DualTeacherDistiller(BaseModel):
         self.student.init_weights()
         if self._student_checkpoint is not None:
             load_recognizer(self.student, self._student_checkpoint, 'student')
+        if self.stored_teachers is None:
+            self.load_teachers()
+        else:
+            self._opened_store()
+
+    def load_teachers(self) -> None:
+        """Load those that are not loaded yet."""
         for name in self.teachers:
             self._load_teacher(name)
+
+    def teacher_identities(self) -> dict[str, TeacherIdentity]:
+        """What tells the teachers, which must be loaded, from others; for a store."""
+        classes = self.distill_loss.head_classes
+        student = _preprocessor(self._student_config)
+        found = {}
+        for name in self.teachers:
+            cfg, _ = split_recognizer_config(self._configs[name])
+            cfg.setdefault('data_preprocessor', student)
+            config = digest(canonical_json(cfg, f'the config of teacher {name}'))
+            found[name] = TeacherIdentity(self.teacher_hashes[name], config, classes[name])
+        return found
+
+    def _opened_store(self) -> StoreHeader:
+        """What the store says, once it is known to be of these teachers."""
+        if self._store is not None:
+            return self._store
+        store = load_header(self.stored_teachers or '')
+        for name in sorted(self.teachers.keys() & store.teachers.keys()):
+            checkpoint = self._checkpoints[name]
+            try:
+                if checkpoint is not None:
+                    self._load_teacher(name)
+            except FileNotFoundError:
+                checkpoint = None
+            if checkpoint is None:
+                self._believed.add(name)
+                self.teacher_hashes[name] = store.teachers[name].weights
+                MMLogger.get_current_instance().warning(
+                    f'teacher {name}: there is no checkpoint to compare with; what '
+                    f'{self.stored_teachers} holds is believed to be of it.'
+                )
+        ours = self.teacher_identities() if self.teachers.keys() == store.teachers.keys() else {}
+        mine = dataclasses.replace(store, num_classes=self.distill_loss.num_classes, teachers=ours)
+        remedy = 'name the checkpoints that it was made of, or make another store'
+        store.check(mine, type(self).__name__, self.stored_teachers or '', remedy)
+        self._store = store
+        return store
 
     def _load_teacher(self, name: str) -> None:
         """Load it once, at training or when it is first asked: a student at test is alone.
 
         What tells it from others stays in ``teacher_hashes``, also when it is trained further.
         """
-        if name in self.teacher_hashes:
+        if name in self.teacher_hashes and name not in self._believed:
             return
         teacher, checkpoint = self.teachers[name], self._checkpoints[name]
         with random_state_kept():
@@ -164,12 +232,14 @@ class DualTeacherDistiller(BaseModel):
                 )
             else:
                 load_recognizer(teacher, checkpoint, f'teacher {name}')
-        self.teacher_hashes[name] = weights_hash(teacher)
+        self._believed.discard(name)
+        self.teacher_hashes.setdefault(name, weights_hash(teacher))
 
     def _apply(self, fn: Callable, recurse: bool = True) -> BaseModel:
-        """``.to(device)`` and its like also reach the frozen teachers."""
-        for teacher in self._frozen.values():
-            teacher._apply(fn)
+        """``.to(device)`` and its like also reach the frozen teachers, where these will run."""
+        if self.stored_teachers is None or self.predict_teachers:
+            for teacher in self._frozen.values():
+                teacher._apply(fn)
         return super()._apply(fn, recurse)
 
     def forward(
@@ -226,6 +296,18 @@ class DualTeacherDistiller(BaseModel):
             for key, value in losses.items()
         }
         targets = class_indices(data_samples).to(clips.device)
+        if self.stored_teachers is None:
+            teacher_logits = self._live_logits(inputs, targets)
+        else:
+            teacher_logits = self._stored_logits(data_samples, clips.device)
+        losses |= self.distill_loss(student_logits, teacher_logits, targets)
+        if self.trains_teachers:
+            for key, value in self.distill_loss.teacher_losses(teacher_logits, targets).items():
+                losses[key] = self.teacher_loss_weight * value
+        return losses
+
+    def _live_logits(self, inputs: Inputs, targets: Tensor) -> dict[str, Tensor]:
+        """What each teacher says of the samples that the loss needs it to see, (N, D)."""
         own = self.distill_loss.responsible(targets)
         needed = self.distill_loss.needed(targets)
         teacher_logits = {}
@@ -238,11 +320,40 @@ class DualTeacherDistiller(BaseModel):
             else:
                 learns = at_least_one(own[name]) if self.trains_teachers else own[name]
                 teacher_logits[name] = logits_in_training(teacher, seen, learns, needed[name])
-        losses |= self.distill_loss(student_logits, teacher_logits, targets)
-        if self.trains_teachers:
-            for key, value in self.distill_loss.teacher_losses(teacher_logits, targets).items():
-                losses[key] = self.teacher_loss_weight * value
-        return losses
+        return teacher_logits
+
+    def _stored_logits(
+        self, data_samples: list[ActionDataSample], device: torch.device
+    ) -> dict[str, Tensor]:
+        """What each teacher said of the samples' views, (N, D)."""
+        store = self._opened_store()
+        if {sample.get('teacher_store') for sample in data_samples} != {store.fingerprint}:
+            raise ValueError(
+                f'{type(self).__name__}: with stored_teachers every training sample must be a view '
+                f'of {self.stored_teachers}, got others; wrap the data set of train_dataloader in '
+                'mmaction_kd.StoredTeacherViews with this store.'
+            )
+        return {
+            name: torch.stack([sample.get(f'{name}_logits') for sample in data_samples]).to(device)
+            for name in self.teachers
+        }
+
+    @torch.no_grad()
+    def teacher_logits(self, inputs: Inputs) -> dict[str, Tensor]:
+        """What every teacher says of every video, as in training.
+
+        Args:
+            inputs: see :meth:`forward`.
+
+        Returns:
+            Of each teacher (N, D), float32 or wider.
+        """
+        found = {}
+        for name, teacher in self.teachers.items():
+            clips = _clips(inputs, name)
+            everything = torch.ones(len(clips), dtype=torch.bool, device=clips.device)
+            found[name] = logits_of(teacher, clips, everything)
+        return found
 
     def predict(
         self, inputs: Inputs, data_samples: list[ActionDataSample]

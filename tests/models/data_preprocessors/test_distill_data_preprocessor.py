@@ -57,6 +57,13 @@ def test_at_test_only_the_student_sees_the_video():
     assert with_teachers(raw())['inputs'].keys() == {'student', 'static'}
 
 
+def test_teachers_whose_word_is_stored_see_nothing_in_training():
+    own = dict(static=action_preprocessor(0, 255))
+    stored = DistillDataPreprocessor(action_preprocessor(), own, teachers_in_training=False)
+    expected = action_preprocessor()(raw())['inputs']
+    assert torch.equal(stored(raw(), training=True)['inputs'], expected)
+
+
 @pytest.mark.parametrize('who', ['student', 'static'])
 def test_blending_is_refused(who):
     blending = dict(type='MixupBlending', num_classes=6, alpha=0.2, _scope_='mmaction')

@@ -1,0 +1,179 @@
+"""What a store of teachers' logits holds and was made of: its ``store.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+
+from mmaction_kd.stored_teachers.fingerprint import (
+    annotation_digest,
+    canonical_json,
+    digest,
+    library_versions,
+)
+from mmaction_kd.whole_file import write_whole
+
+FORMAT = 1
+FILE = 'store.json'
+TOOL = 'tools/store_teachers.py'
+
+
+@dataclass(frozen=True)
+class TeacherIdentity:
+    """Which teacher it was.
+
+    Attributes:
+        weights: SHA-256 of its weights, as TeacherHashHook writes it.
+        config: SHA-256 of its config with its data preprocessor: its normalisation is no weight.
+        classes: what its outputs stand for, class indices among the K.
+    """
+
+    weights: str
+    config: str
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StoreHeader:
+    """All of a store but its rows.
+
+    Attributes:
+        num_classes: K.
+        views: V, of each video.
+        seed: of the views.
+        top_k: see :func:`~mmaction_kd.stored_teachers.logit_rows.row_dtype`.
+        pipeline: the train pipeline's config.
+        annotation: see :func:`~mmaction_kd.stored_teachers.fingerprint.annotation_digest`.
+        videos: N.
+        teachers: by name.
+        shards: of each shard its first video, and N.
+        batch_size: views of a teacher's batch; another one changes float noise.
+        versions: of what decoded the videos.
+        complete: whether all rows are there.
+        unusable: key of each video of which a view could not be made, and why.
+    """
+
+    num_classes: int
+    views: int
+    seed: int
+    top_k: int | None
+    pipeline: list
+    annotation: str
+    videos: int
+    teachers: Mapping[str, TeacherIdentity]
+    shards: tuple[int, ...]
+    batch_size: int
+    versions: Mapping[str, str] = field(default_factory=library_versions)
+    complete: bool = False
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what the rows hold, in hex; each row's check has it."""
+        return digest(canonical_json([FORMAT, self._decisive()], 'a store'))
+
+    def _decisive(self) -> dict[str, Any]:
+        """By what to call it in an error."""
+        parts: dict[str, Any] = {
+            'the number of classes': self.num_classes,
+            'the number of views': self.views,
+            'the seed': self.seed,
+            'top-k': self.top_k,
+            'the pipeline': self.pipeline,
+            'the annotation': [self.annotation, self.videos],
+            'the names of the teachers': sorted(self.teachers),
+        }
+        for name, teacher in sorted(self.teachers.items()):
+            parts[f"the weights of teacher '{name}'"] = teacher.weights
+            parts[f"the config of teacher '{name}'"] = teacher.config
+            parts[f"the classes of teacher '{name}'"] = list(teacher.classes)
+        return parts
+
+    def check(self, given: StoreHeader, owner: str, folder: str | Path, remedy: str) -> None:
+        """Refuse a store that is of something else than what is given now.
+
+        Args:
+            given: what a store of it would say.
+            owner: the component that the user configures.
+            folder: of the store.
+            remedy: what to do.
+
+        Raises:
+            ValueError: something that decides what the rows hold is not the same; it is named.
+        """
+        ours, theirs = self._decisive(), given._decisive()
+        both = [name for name in ours if name in theirs]
+        other = [n for n in both if canonical_json(ours[n], n) != canonical_json(theirs[n], n)]
+        if other:
+            raise ValueError(
+                f'{owner}: what is given must be what the store {folder} was made of, got another '
+                f'state of {", ".join(other)}; {remedy}.'
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write it as ``store.json``, whole.
+
+        Args:
+            folder: of the store, which exists.
+        """
+        content = dict(format=FORMAT, **dataclasses.asdict(self))
+        write_whole(folder / FILE, json.dumps(content, indent=1) + '\n')
+
+
+def load_header(folder: str | Path) -> StoreHeader:
+    """Read a store's ``store.json``.
+
+    Args:
+        folder: of the store.
+
+    Returns:
+        What is there.
+
+    Raises:
+        FileNotFoundError: there is no such store.
+        ValueError: it is of another format.
+    """
+    path = Path(folder) / FILE
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'Stored teachers: there is no {path}; make the store with '
+            f'`{TOOL} CONFIG --out {folder} --views V`.'
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f'Stored teachers: {path} must be JSON, got: {error}.') from error
+    if not isinstance(content, dict) or content.pop('format', None) != FORMAT:
+        raise ValueError(
+            f'Stored teachers: {path} must be of format {FORMAT}, got another; make the store anew '
+            f'with {TOOL} of this version.'
+        )
+    teachers = {
+        name: TeacherIdentity(**{**teacher, 'classes': tuple(teacher['classes'])})
+        for name, teacher in content['teachers'].items()
+    }
+    return StoreHeader(**{**content, 'teachers': teachers, 'shards': tuple(content['shards'])})
+
+
+def describe_dataset(dataset: BaseDataset, cfg: Mapping) -> dict[str, Any]:
+    """What a store remembers of a data set.
+
+    Args:
+        dataset: of MMEngine's kind.
+        cfg: its config.
+
+    Returns:
+        ``pipeline``, ``annotation`` and ``videos`` of a :class:`StoreHeader`.
+    """
+    return dict(
+        pipeline=json.loads(canonical_json(cfg.get('pipeline', []), 'the pipeline')),
+        annotation=annotation_digest(dataset),
+        videos=len(dataset),
+    )
