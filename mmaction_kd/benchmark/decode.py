@@ -1,4 +1,8 @@
-"""One decode for both pathways against one for each, at the same frame indices."""
+"""One decode for both pathways against a stock pipeline for each.
+
+Both sides draw the same frames, unless a pathway of the config samples inside another. ``decode``
+is up to the Decode step, ``pipeline`` the whole.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose
 
 from mmaction_kd.benchmark.side_by_side import compare
+from mmaction_kd.datasets.transforms.pathway_pipelines import VIDEO_BACKENDS
 from mmaction_kd.registry import TRANSFORMS
 
 MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
@@ -21,14 +26,19 @@ MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that only this measurement has."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
-    parser.add_argument('--config', default=MBD_CONFIG, help='where the train pipeline is')
+    parser.add_argument('--config', default=MBD_CONFIG, help='where the pipelines are')
+    parser.add_argument('--pipeline', choices=('train', 'val', 'test'), default='train')
+    parser.add_argument(
+        '--backend',
+        choices=VIDEO_BACKENDS,
+        help="ours instead of the config's; stock keeps its own",
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
     """Measure; see the module."""
-    cfg = Config.fromfile(args.config)
-    step = next(s for s in cfg.train_pipeline if s.type == 'mmaction_kd.PathwayPipelines')
-    together = TRANSFORMS.build(step)
+    step = pathway_step(args.config, args.pipeline)
+    together = TRANSFORMS.build({**step, **(dict(backend=args.backend) if args.backend else {})})
     # Alphabetically, as PathwayPipelines draws its random numbers.
     alone = {name: list(step.pathways[name]) for name in sorted(step.pathways)}
     for name, steps in alone.items():
@@ -68,6 +78,12 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
             ratio=statistics.median(ratios), quartiles=np.quantile(ratios, [0.25, 0.75]).tolist()
         )
     return results
+
+
+def pathway_step(config: str, pipeline: str) -> ConfigDict:
+    """The PathwayPipelines step of a config's train, val or test pipeline."""
+    steps = Config.fromfile(config)[f'{pipeline}_pipeline']
+    return next(step for step in steps if step.type == 'mmaction_kd.PathwayPipelines')
 
 
 def up_to_decode(steps: list) -> Compose:

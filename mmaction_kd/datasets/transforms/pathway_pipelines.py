@@ -14,21 +14,30 @@ from mmaction.utils import get_str_type
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
+from mmaction_kd.datasets.transforms.shared_frames import SharedFrameSteps
 from mmaction_kd.registry import TRANSFORMS
 
 
 class VideoBackend(NamedTuple):
-    """MMAction2's two steps that read a video file, and the package that makes their reader."""
+    """MMAction2's two steps that read a video file, and the package that makes their reader.
+
+    ``in_place`` is what decodes the same frames in place of the second, where that is faster.
+    """
 
     init: str
     decode: str
     package: str
+    in_place: str | None = None
 
 
 VIDEO_BACKENDS = {
-    'decord': VideoBackend('DecordInit', 'DecordDecode', package='decord'),
+    'decord': VideoBackend(
+        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.PartwiseDecordDecode'
+    ),
     'pyav': VideoBackend('PyAVInit', 'PyAVDecode', package='av'),
-    'opencv': VideoBackend('OpenCVInit', 'OpenCVDecode', package='mmcv'),
+    'opencv': VideoBackend(
+        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.ForwardOpenCVDecode'
+    ),
 }
 INIT_STEPS = tuple(backend.init for backend in VIDEO_BACKENDS.values())
 DECODE_STEPS = (
@@ -46,10 +55,13 @@ class PathwayPipelines(BaseTransform):
     pathway; the sorted union of all their frame indices is decoded once; each pathway is handed
     its own frames in its own order, as if it had decoded them alone; the steps after it run for
     every pathway. The frames are bit-equal to those of separate pipelines at the same indices.
+    A frame that several clips of a pathway have is resized, cropped and flipped once
+    (:class:`SharedFrameSteps`); frames are copied only where a step may write into them.
 
     Random numbers are drawn by all samplers first, then by all later steps, each time in the
     alphabetical order of the pathways' names (MMEngine sorts the keys of a config it dumps, and
-    a dumped config must repeat the run). Pathways sample and augment independently.
+    a dumped config must repeat the run). Pathways sample and augment independently, but for
+    ``inside``.
 
     What is read is seen from the input: an ``array``, a folder of frames (``frame_dir``), or a
     video file (``filename``, enough on its own). A ``video_reader`` that an earlier step opened
@@ -60,11 +72,19 @@ class PathwayPipelines(BaseTransform):
             config: samplers, one ``*Decode`` step, and the rest up to ``PackActionInputs``.
             ``*Init`` and ``*Decode`` steps only lend their arguments, and only those of the
             kind that is used; the pathways must agree on these.
-        backend: What reads video files: ``decord``, ``pyav`` or ``opencv``.
+        backend: What reads video files: ``decord``, ``pyav`` or ``opencv``. On the files tried they
+            give the same frames, but for rounding in some old AVI (2 of 255 at most), OpenCV in
+            the least time. PyAV knows no number of frames of WebM and Matroska, and turns no video
+            whose header asks for it.
+        inside: Maps a pathway's name to that of another, which samples first: what lies from the
+            first to the last of its frames is the whole video to the samplers of the former. Both
+            then see the same moment; the ends of a video that is longer than the other's clip are
+            seen less often; and there are fewer frames to decode.
 
     Raises:
         ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
-            different readers, or the backend is unknown.
+            different readers, the backend is unknown, or ``inside`` names others than pathways or
+            one that itself samples inside another.
         ImportError: If the backend's package is missing.
 
     Example:
@@ -82,20 +102,28 @@ class PathwayPipelines(BaseTransform):
         {'far': (1, 3, 8, 32, 32), 'near': (1, 3, 16, 32, 32)}
     """
 
-    def __init__(self, pathways: Mapping[str, Sequence[dict]], backend: str = 'decord') -> None:
+    def __init__(
+        self,
+        pathways: Mapping[str, Sequence[dict]],
+        backend: str = 'decord',
+        inside: Mapping[str, str] | None = None,
+    ) -> None:
         _check_names(pathways)
         _check_backend(backend)
         self.backend = backend
+        self.inside = dict(inside or {})
+        _check_inside(self.inside, pathways)
         self._samplers = {}
         self._finishers = {}
         for name, steps in sorted(pathways.items()):
             samplers, later_steps = _cut_at_decode(name, steps)
             self._samplers[name] = Compose(samplers)
-            self._finishers[name] = Compose(later_steps)
-        init, decode, self._package = VIDEO_BACKENDS[backend]
+            self._finishers[name] = SharedFrameSteps(later_steps)
+        init, decode, self._package, in_place = VIDEO_BACKENDS[backend]
         self._init = Compose([_agreed_step(init, pathways)])
+        agreed = _agreed_step(decode, pathways)
         self._decoders = {
-            'filename': Compose([_agreed_step(decode, pathways)]),
+            'filename': Compose([{**agreed, 'type': in_place or agreed['type']}]),
             'frame_dir': Compose([_agreed_step('RawFrameDecode', pathways)]),
             'array': Compose([_agreed_step('ArrayDecode', pathways)]),
         }
@@ -119,12 +147,19 @@ class PathwayPipelines(BaseTransform):
             IndexError: If a pathway samples a frame that the video does not have.
             RuntimeError: If the video can't be read.
         """
-        decoded = self.decode(results)
-        packed = {}
-        for name, finish in self._finishers.items():
-            packed[name] = finish(decoded.pop(name))
-            if packed[name] is None:
+        pathways, imgs = self.decode(results)
+        *_, last = pathways
+        packed: dict[str, dict] = {}
+        for name, pathway in pathways.items():
+            finish = self._finishers[name]
+            distinct, uses = np.unique(pathway['frame_inds'], return_inverse=True)
+            own = [imgs[index] for index in distinct.tolist()]
+            if finish.writes and (name != last or 'array' in results):
+                own = [img.copy() for img in own]  # another pathway or the caller has them too
+            pack = finish(pathway, own, uses)
+            if pack is None:
                 return None
+            packed[name] = pack
         return dict(
             inputs={name: pack['inputs'] for name, pack in packed.items()},
             data_samples=merge_data_samples(
@@ -132,14 +167,16 @@ class PathwayPipelines(BaseTransform):
             ),
         )
 
-    def decode(self, results: dict) -> dict[str, dict]:
+    def decode(self, results: dict) -> tuple[dict[str, dict], dict[int, np.ndarray]]:
         """Sample the pathways' frames and decode them, the first half of :meth:`transform`.
 
         Args:
             results: As in :meth:`transform`.
 
         Returns:
-            dict[str, dict]: Maps each pathway's name to what its own Decode step would have left.
+            tuple[dict[str, dict], dict[int, np.ndarray]]: Maps each pathway's name to what its own
+            Decode step would have left, but for ``imgs``; and maps the frame indices of all
+            pathways to their images.
         """
         source = _source_key(results)
         origin = results[source] if source != 'array' else 'the array'
@@ -152,26 +189,41 @@ class PathwayPipelines(BaseTransform):
                 'tell the number (then try another backend).'
             )
 
-        pathways = {name: sample(_own_copy(video)) for name, sample in self._samplers.items()}
-        frame_inds = {name: np.ravel(pathway['frame_inds']) for name, pathway in pathways.items()}
+        pathways = self._sample(video)
         first = video['start_index']
-        for name, inds in frame_inds.items():
-            _check_indices(name, inds, first, first + video['total_frames'] - 1, origin)
+        for name, pathway in pathways.items():
+            pathway['frame_inds'] = np.ravel(pathway['frame_inds'])
+            last = first + video['total_frames'] - 1
+            _check_indices(name, pathway['frame_inds'], first, last, origin)
 
-        union = np.unique(np.concatenate(list(frame_inds.values())))
+        union = np.unique(np.concatenate([pathway['frame_inds'] for pathway in pathways.values()]))
         with _errors_naming(origin):
             decoded = self._decoders[source]({**video, 'frame_inds': union})
-        imgs = decoded['imgs']
-        if source == 'array':  # these are views of the caller's own array
-            imgs = [img.copy() for img in imgs]
-        own_imgs = hand_out_frames(imgs, union, frame_inds)
+        imgs = dict(zip(union.tolist(), decoded.pop('imgs'), strict=True))
         # img_shape, original_shape, ... and the release of video_reader
         left_by_decoder = {
-            key: value for key, value in decoded.items() if value is not video.get(key)
+            key: value
+            for key, value in decoded.items()
+            if key != 'frame_inds' and value is not video.get(key)
         }
-        for name, pathway in pathways.items():
-            pathway.update(left_by_decoder, frame_inds=frame_inds[name], imgs=own_imgs[name])
-        return pathways
+        for pathway in pathways.values():
+            pathway.update(left_by_decoder)
+        return pathways, imgs
+
+    def _sample(self, video: dict) -> dict[str, dict]:
+        """Run the samplers, those of a pathway inside another after the other's."""
+        sampled: dict[str, dict] = {}
+        for name in sorted(self._samplers, key=lambda name: (name in self.inside, name)):
+            own = _own_copy(video)
+            if name in self.inside:
+                span = sampled[self.inside[name]]['frame_inds']
+                own.update(start_index=int(span.min()), total_frames=int(np.ptp(span)) + 1)
+            sampled[name] = self._samplers[name](own)
+            if name in self.inside:
+                sampled[name].update(
+                    start_index=video['start_index'], total_frames=video['total_frames']
+                )
+        return {name: sampled[name] for name in self._samplers}
 
     def _open(self, results: dict) -> dict:
         """Open the video file unless an earlier step did so with the same backend."""
@@ -188,35 +240,10 @@ class PathwayPipelines(BaseTransform):
             f'{name}={samplers.transforms + self._finishers[name].transforms}'
             for name, samplers in self._samplers.items()
         )
-        return f"{self.__class__.__name__}(backend='{self.backend}', pathways=dict({pathways}))"
-
-
-def hand_out_frames(
-    imgs: Sequence[np.ndarray], union: np.ndarray, frame_inds: Mapping[str, np.ndarray]
-) -> dict[str, list[np.ndarray]]:
-    """Give each pathway the frames it sampled, every array to one owner only.
-
-    Stock transforms write into frames (``Flip`` does), so a frame that is used again, by another
-    pathway or by a looped short video, is copied. Nobody may write before all is handed out.
-
-    Args:
-        imgs: The decoded images of ``union``, in its order.
-        union: Distinct frame indices.
-        frame_inds: Maps each pathway's name to its frame indices, all of them in ``union``.
-
-    Returns:
-        dict[str, list[np.ndarray]]: The images of each pathway, in the order of its indices.
-    """
-    decoded = dict(zip(union.tolist(), imgs, strict=True))
-    used = set()
-    handed_out = {}
-    for name, inds in frame_inds.items():
-        own = []
-        for index in inds.tolist():
-            own.append(decoded[index].copy() if index in used else decoded[index])
-            used.add(index)
-        handed_out[name] = own
-    return handed_out
+        return (
+            f"{self.__class__.__name__}(backend='{self.backend}', pathways=dict({pathways}), "
+            f'inside={self.inside})'
+        )
 
 
 def merge_data_samples(samples: Mapping[str, ActionDataSample]) -> ActionDataSample:
@@ -309,6 +336,15 @@ def _check_backend(backend: str) -> None:
         raise ImportError(
             f'PathwayPipelines: backend {backend!r} needs the package {package!r}, got none '
             f'installed; run `pip install {package}`.'
+        )
+
+
+def _check_inside(inside: Mapping[str, str], pathways: Mapping[str, Sequence[dict]]) -> None:
+    if not (set(inside) <= set(pathways) and set(inside.values()) <= set(pathways) - set(inside)):
+        raise ValueError(
+            'PathwayPipelines: inside must map pathways to others that sample in the whole video, '
+            f'got {inside} for the pathways {sorted(pathways)}; '
+            "e.g. dict(local_pathway='global_pathway')."
         )
 
 

@@ -17,6 +17,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmaction_kd.datasets import PathwayPipelines
+from mmaction_kd.datasets.transforms import ForwardOpenCVDecode
 
 READERS = dict(
     decord=('DecordInit', 'DecordDecode'),
@@ -195,15 +196,17 @@ def test_rawframe_dataset(tmp_path):
 
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_opens_and_decodes_once(tiny_video, monkeypatch, backend):
-    asked = {step: [] for step in READERS[backend]}
+    init, decode = (getattr(stock_transforms, step) for step in READERS[backend])
+    if backend == 'opencv':
+        decode = ForwardOpenCVDecode
+    asked = {init: [], decode: []}
     for step, calls in asked.items():
-        transform = getattr(stock_transforms, step).transform
 
-        def counted(self, results, transform=transform, calls=calls):
+        def counted(self, results, transform=step.transform, calls=calls):
             calls.append(results.get('frame_inds'))
             return transform(self, results)
 
-        monkeypatch.setattr(getattr(stock_transforms, step), 'transform', counted)
+        monkeypatch.setattr(step, 'transform', counted)
     pipelines = PathwayPipelines(ten_clips_three_crops(backend), backend)
     sampled = pipelines(dict(filename=str(tiny_video)))['data_samples'].pathways.values()
     opened, decoded = asked.values()
@@ -251,6 +254,62 @@ def test_keeps_the_arguments_of_the_pathways_own_init_and_decode(tiny_video, mon
     steps[1] = dict(type='mmaction.DecordInit', num_threads=2)
     PathwayPipelines(dict(only=steps))(dict(filename=str(tiny_video)))
     assert threads == [2]
+
+
+# ---------------------------------------------------------------- one pathway inside another
+
+
+def inside(outer='global_pathway', **sampling):
+    """The local pathway inside the global one, 16 frames 2 apart: 31 of the 60 of a long video."""
+    pathways = dict(local_pathway=pathway(**sampling), global_pathway=pathway(stride=2))
+    pathways = {name: unseeded(steps) for name, steps in pathways.items()}
+    return PathwayPipelines(pathways, inside=dict(local_pathway=outer))
+
+
+@pytest.mark.parametrize('length', [60, 10])
+@pytest.mark.parametrize('stride', [1, 3])  # of 3 a clip is longer than the span: it is looped
+def test_samples_inside_the_other_pathways_frames(length, stride):
+    array = np.zeros((length, 8, 8, 3), np.uint8)
+    video = dict(array=array, total_frames=length, start_index=0, modality='RGB')
+    pipelines = inside(stride=stride)
+    starts = set()
+    for seed in range(150):
+        np.random.seed(seed)
+        sampled, _ = pipelines.decode(video)
+        inner, outer = (sampled[name]['frame_inds'] for name in ('local_pathway', 'global_pathway'))
+        assert outer.min() <= inner.min() and inner.max() <= outer.max()
+        starts.add(inner[0] - outer[0])
+    if length == 60 and stride == 1:
+        assert starts == set(range(16))  # 16 consecutive ones of 31
+
+
+def test_the_other_pathway_samples_first_whatever_its_name():
+    video = dict(array=np.zeros((60, 8, 8, 3), np.uint8), total_frames=60, start_index=0)
+    pipelines = PathwayPipelines(dict(a=pathway(), b=pathway(stride=2)), inside=dict(a='b'))
+    sampled, _ = pipelines.decode(dict(**video, modality='RGB'))
+    inner, outer = (sampled[name]['frame_inds'] for name in 'ab')
+    assert outer.min() <= inner.min() and inner.max() <= outer.max()
+
+
+def test_the_other_pathway_draws_as_if_it_were_alone(tiny_video):
+    np.random.seed(3)
+    sampled, _ = inside().decode(dict(filename=str(tiny_video)))
+    np.random.seed(3)
+    alone = Compose(unseeded(pathway(stride=2))[:2])(dict(filename=str(tiny_video), start_index=0))
+    np.testing.assert_array_equal(sampled['global_pathway']['frame_inds'], alone['frame_inds'])
+
+
+def test_a_pathway_inside_another_still_knows_the_whole_video(tiny_video):
+    packed = inside()(dict(filename=str(tiny_video)))['data_samples'].pathways
+    assert packed['local_pathway']['total_frames'] == 60
+    sampled, _ = inside().decode(dict(filename=str(tiny_video)))
+    assert sampled['local_pathway']['start_index'] == 0
+
+
+@pytest.mark.parametrize('outer', ['local_pathway', 'other'])
+def test_refuses_to_sample_inside_no_other_pathway(outer):
+    with pytest.raises(ValueError, match='inside must map pathways to others that sample in the'):
+        inside(outer)
 
 
 # ---------------------------------------------------------------- inference
@@ -347,7 +406,8 @@ def test_a_step_can_not_change_what_another_pathway_sees(tiny_video):
 
 def test_repr():
     pathways = dict(near=pathway(), far=pathway(dict(type='Flip')))
-    text = repr(PathwayPipelines(pathways, backend='opencv'))
+    text = repr(PathwayPipelines(pathways, backend='opencv', inside=dict(near='far')))
+    assert text.endswith("inside={'near': 'far'})")
     assert text.startswith("PathwayPipelines(backend='opencv', pathways=dict(far=[")
     assert 'SampleFrames(clip_len=16' in text
     assert 'near=[' in text
