@@ -1,6 +1,15 @@
 """Transforms."""
 
+from mmaction_kd.datasets.transforms.forward_opencv_decode import ForwardOpenCVDecode
+from mmaction_kd.datasets.transforms.partwise_decord_decode import PartwiseDecordDecode
 from mmaction_kd.datasets.transforms.pathway_pipelines import PathwayPipelines
+from mmaction_kd.datasets.transforms.snap_clips import SnapClips
 from mmaction_kd.datasets.transforms.uniform_three_crop import UniformThreeCrop
 
-__all__ = ['PathwayPipelines', 'UniformThreeCrop']
+__all__ = [
+    'ForwardOpenCVDecode',
+    'PartwiseDecordDecode',
+    'PathwayPipelines',
+    'SnapClips',
+    'UniformThreeCrop',
+]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
+from mmaction_kd.models.backbones.distinct_frames import distinct_frames
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
 from mmaction_kd.registry import MODELS
 
@@ -28,6 +29,12 @@ class VTN(BaseModule):
     backbone), ``frame_projection`` (N V, T, D), ``temporal_encoder.layers.<i>`` (N V, 1 + T, D;
     the last one (N V, 1, D) unless ``cls_only=False``), [CLS] always first.
 
+    In a test (eval mode, without gradients) the clips of a video overlap, and a short video is
+    looped: of several clips the spatial backbone then sees each distinct frame once
+    (:func:`~mmaction_kd.models.backbones.distinct_frames.distinct_frames`), and its rows are those
+    of the distinct frames. Frames are shared among the views that come together, so bound the
+    memory by ``frames_at_once``, not by ``max_testing_views``.
+
     Source: Neimark et al., Video Transformer Network, 2021; the paper MBD, section 2.2.
     Differs from the paper: frame indices are relative to the clip, 0, ``frame_interval``, ...:
     the indices of the whole video that VTN uses in its full-video test are beyond those that
@@ -47,10 +54,14 @@ class VTN(BaseModule):
         max_positions: Rows of its position table; frame indices wrap modulo two less.
         cls_only: The last block of a ViT and of the temporal encoder compute only what the
             output depends on. False: hooks see all of their tokens.
+        share_frames: Whether frames are shared in a test. False: each clip on its own.
+        frames_at_once: Frames that the spatial backbone sees at once in a test, at least 1. None:
+            all. Under FSDP, where all ranks must call it equally often, leave it None.
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims`` or ``window_size`` is odd.
+        ValueError: If ``num_heads`` does not divide ``embed_dims``, ``window_size`` is odd or
+            ``frames_at_once`` is below 1.
 
     Example:
         >>> import torch
@@ -73,10 +84,18 @@ class VTN(BaseModule):
         attn_drop_rate: float = 0.1,
         max_positions: int = 288,
         cls_only: bool = True,
+        share_frames: bool = True,
+        frames_at_once: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if frames_at_once is not None and frames_at_once < 1:
+            raise ValueError(
+                f'VTN: frames_at_once must be at least 1 or None, got {frames_at_once}.'
+            )
         self.frame_interval = frame_interval
+        self.share_frames = share_frames
+        self.frames_at_once = frames_at_once
         self.temporal_encoder = LongformerEncoder(
             embed_dims,
             num_layers,
@@ -121,10 +140,23 @@ class VTN(BaseModule):
             keep = F.pad(keep, (1, 0), value=True)  # (N V, T) -> (N V, 1 + T), [CLS] is kept
 
         images = imgs.transpose(1, 2).flatten(0, 1)  # (N V, C, T, H, W) -> (N V T, C, H, W)
-        feats = self.spatial_backbone(images).unflatten(0, (clips, frames))
-        feats = self.frame_projection(feats)  # (N V, T, D)
+        testing = not (self.training or torch.is_grad_enabled() or images.is_meta)
+        if testing:
+            vectors = self._test_vectors(images, share=self.share_frames and clips > 1)
+        else:
+            vectors = self.spatial_backbone(images)
+        feats = self.frame_projection(vectors.unflatten(0, (clips, frames)))  # (N V, T, D)
         tokens = torch.cat([self.cls_token.expand(clips, -1, -1), feats], 1)
         return self.temporal_encoder(tokens, frame_inds, keep)[:, 0]
+
+    def _test_vectors(self, images: Tensor, share: bool) -> Tensor:
+        """Of the spatial backbone, some frames at a time: (B, C, H, W) -> (B, width)."""
+        at_once = self.frames_at_once or len(images)
+        if not share:
+            return torch.cat([self.spatial_backbone(some) for some in images.split(at_once)])
+        first, place = distinct_frames(images)
+        vectors = [self.spatial_backbone(images[some]) for some in first.split(at_once)]
+        return torch.cat(vectors)[place]
 
 
 def _frame_vectors(backbone: nn.Module, inputs: tuple, outputs: Tensor | tuple) -> Tensor:

@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
+from mmaction_kd.models.heads.adaptive_fusion_head import FusedScores
 from mmaction_kd.models.losses.dominance import PATHWAYS
 from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.models.recognizers.intermediate_features import (
@@ -213,29 +214,58 @@ class MBDRecognizer(BaseModel):
     ) -> list[ActionDataSample]:
         """Fused scores, and how they came about.
 
+        With a ``gate`` in the fusion head the global pathway runs only on the videos whose local
+        dominance is under it.
+
         Args:
             inputs: see :meth:`forward`.
             data_samples: one a video; labels are not used.
 
         Returns:
             The samples with ``pred_score`` (K,) and ``pred_label`` (1,), fused, and for each
-            pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars.
+            pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars. Where the global
+            pathway did not run, the fused score is the local one, ``global_weight`` is 0, and there
+            is no ``global_score`` and no ``global_dominance``.
         """
-        probs: dict[str, Tensor] = {}
-        last: dict[str, Tensor] = {}
-        for name, pathway in self.pathways.items():
-            scored = score_views(pathway, inputs[_key(name)], test_mode=True)
-            probs[name] = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
-            last |= self._last_feature(name, scored)
-        fused = self.fusion_head(probs, feats=last)
-        for i, sample in enumerate(data_samples):
-            sample.set_pred_score(fused.score[i])
-            sample.set_pred_label(fused.score[i].argmax(keepdim=True))
-            for name in PATHWAYS:
-                sample.set_field(probs[name][i], f'{name}_score')
-                sample.set_field(fused.weights[name][i], f'{name}_weight')
-                sample.set_field(fused.dominance[name][i], f'{name}_dominance')
+        local, last = self._test_scores('local', inputs)
+        unsure = data_samples
+        if self.fusion_head.gate is not None:
+            alone = self.fusion_head.local_alone(local)
+            index = (alone.dominance['local'] < self.fusion_head.gate).nonzero()[:, 0]
+            unsure = [data_samples[i] for i in index.tolist()]
+            if len(unsure) < len(data_samples):
+                _tell(data_samples, {'local': local}, alone)
+                local = local[index]
+                inputs = {_key('global'): inputs[_key('global')][index]}
+        if unsure:
+            global_, last_global = self._test_scores('global', inputs)
+            probs = {'local': local, 'global': global_}
+            _tell(unsure, probs, self.fusion_head(probs, feats=last | last_global))
         return data_samples
+
+    def _test_scores(
+        self, name: str, inputs: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean softmax over a pathway's views, (N, K), and :meth:`_last_feature`."""
+        scored = score_views(self.pathways[name], inputs[_key(name)], test_mode=True)
+        probs = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
+        return probs, self._last_feature(name, scored)
+
+
+def _tell(
+    data_samples: list[ActionDataSample], probs: Mapping[str, Tensor], fused: FusedScores
+) -> None:
+    """Write what is known of each video into its sample."""
+    told = {
+        **{f'{name}_score': values for name, values in probs.items()},
+        **{f'{name}_weight': values for name, values in fused.weights.items()},
+        **{f'{name}_dominance': values for name, values in fused.dominance.items()},
+    }
+    for i, sample in enumerate(data_samples):
+        sample.set_pred_score(fused.score[i])
+        sample.set_pred_label(fused.score[i].argmax(keepdim=True))
+        for field, values in told.items():
+            sample.set_field(values[i], field)
 
 
 def _key(name: str) -> str:
