@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import keyword
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from mmaction_kd.option_types import is_of_type, name_of
 
 Subsets = str | Path | Mapping[str, Sequence[int]]
 
@@ -48,26 +52,38 @@ def load_subsets(path: str | Path) -> ClassSubsets:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is no such JSON, a name of a subset is no class, or the subsets do not
-            hold each class exactly once.
+        ValueError: the file is no such JSON, a class is named twice, a name of a subset is no
+            class, or the subsets do not hold each class exactly once.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'Class subsets: there is no file {path}; make it with '
             f'`tools/data/optical_flow_subsets.py CONFIG --out {path}`, or write the classes of '
             'each subset into one.'
         ) from error
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, nested without end
         raise ValueError(f'Class subsets: {path} must be JSON, got: {error}.') from error
     if not isinstance(content, dict) or not {'classes', 'subsets'} <= content.keys():
         raise ValueError(
             f"Class subsets: {path} must hold 'classes' and 'subsets', got "
             f'{sorted(content) if isinstance(content, dict) else type(content).__name__}.'
         )
+    for key, wanted in dict(classes=list[str], subsets=dict[str, list[str]]).items():
+        if not is_of_type(content[key], wanted):
+            raise ValueError(
+                f"Class subsets: '{key}' of {path} must be {name_of(wanted)}, got "
+                f'{content[key]!r:.200}; write the names as they stand in the annotations.'
+            )
     classes = tuple(content['classes'])
     index = {name.lower(): i for i, name in enumerate(classes)}
+    twice = [name for i, name in enumerate(classes) if index[name.lower()] != i]
+    if twice:
+        raise ValueError(
+            f"Class subsets: 'classes' of {path} must name each class once, whatever its case, got "
+            f'{twice} again; rename them.'
+        )
     indices = {}
     for subset, names in sorted(content['subsets'].items()):
         unknown = [name for name in names if name.lower() not in index]
@@ -113,9 +129,15 @@ def check_partition(
         num_classes: K; None where it is known from the subsets alone.
 
     Raises:
-        ValueError: there are not two subsets or more, one is empty, or a class of 0..K−1 is not in
-            exactly one.
+        ValueError: there are not two subsets or more, one is empty or can not be the name of a
+            teacher, or a class of 0..K−1 is not in exactly one.
     """
+    unfit = [n for n in subsets if not re.fullmatch(r'\w[\w -]*', n) or keyword.iskeyword(n)]
+    if unfit:
+        raise ValueError(
+            f'{owner}: {key} must have names of letters, digits, "_", "-" and spaces that are no '
+            f'keywords, as they name teachers, metrics and files, got {unfit}; rename them.'
+        )
     if len(subsets) < 2 or not all(len(classes) for classes in subsets.values()):
         sizes = {name: len(classes) for name, classes in subsets.items()}
         raise ValueError(f'{owner}: {key} must be at least two subsets with classes, got {sizes}.')

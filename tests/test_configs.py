@@ -10,6 +10,7 @@ from pathlib import Path
 import mmaction
 import mmcv
 import pytest
+import tiny_store
 import torch
 import yaml
 from mmaction.structures import ActionDataSample
@@ -574,6 +575,9 @@ def shrink_dtkd(cfg, subsets):
             place.subsets = subsets
     for teacher in cfg.model.get('teachers', {}).values():
         teacher.checkpoint = None
+    if 'stored_teachers' in cfg.model:
+        store = str(Path(subsets).parent / 'store')
+        cfg.model.stored_teachers = cfg.train_dataloader.dataset.store = store
 
 
 def write_frames(listed):
@@ -658,6 +662,8 @@ def test_a_transformer_is_taught_and_teaches(name, tmp_path):
 @each_model
 def test_an_epoch_and_a_test(path, tiny_videos, tmp_path):
     cfg = shrink(path, tiny_videos, tmp_path)
+    if 'stored_teachers' in cfg.model:
+        tiny_store.record(cfg.model, cfg.train_dataloader.dataset.dataset, tmp_path / 'store')
     runner = Runner.from_cfg(cfg)
     before = {name: value.clone() for name, value in runner.model.named_parameters()}
     runner.train()

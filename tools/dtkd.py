@@ -63,6 +63,8 @@ def parse_args() -> argparse.Namespace:
         help='settings that override the config, as a.b=1 c.d="[1,2]"',
     )
     args = parser.parse_args()
+    if args.devices < 1:
+        parser.error(f'--devices must be 1 or more, got {args.devices}')
     if args.work_dir is None:
         args.work_dir = Path('work_dirs', f'dtkd_{Path(args.config).stem}')
     return args
@@ -186,6 +188,12 @@ class Procedure:
         """All steps, in order."""
         subsets_file = self.measure_subsets()
         subsets = load_subsets(subsets_file)
+        taken = sorted({'baseline', 'bskd', 'dtkd', 'configs'} & set(subsets.names))
+        if taken:
+            sys.exit(
+                f'dtkd: a subset must not be named as another model or folder here, got {taken} in '
+                f'{subsets_file}; rename it.'
+            )
         for name, classes in subsets.names.items():
             print(f'{name}: {", ".join(classes)}', flush=True)
         configs = self.made_configs(subsets_file, subsets)

@@ -18,6 +18,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
 from mmaction_kd.visualization.seen_frames import keep_origin
 
@@ -90,6 +91,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    check_config_annotations(cfg, 'test_dataloader')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.test()
 

@@ -13,6 +13,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.datasets.annotation_file import check_config_annotations
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,6 +48,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
+    if args.seed is not None and not 0 <= args.seed < 2**32:
+        parser.error(f'--seed must be in [0, 2**32), got {args.seed}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -86,6 +89,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    check_config_annotations(cfg, 'train_dataloader', 'val_dataloader')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
 

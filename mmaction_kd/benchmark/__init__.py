@@ -4,13 +4,39 @@ A module a measurement; its docstring says what stands on either side. ``add_arg
 its options, ``run`` measures, see ``tools/analysis_tools/benchmark.py``.
 """
 
-from mmaction_kd.benchmark import decode, dtkd_step, mbd_step, report_hook, temporal_encoder
+from mmaction_kd.benchmark import (
+    decode,
+    dtkd_step,
+    flow,
+    flow_agreement,
+    mbd_step,
+    precision,
+    reader_memory,
+    reader_watchdog,
+    readers,
+    report_hook,
+    step_shares,
+    stored_teachers,
+    temporal_encoder,
+    vtn_step,
+    vtn_test,
+)
 
 MEASUREMENTS = {
     'decode': decode,
+    'readers': readers,
+    'reader-memory': reader_memory,
     'mbd-step': mbd_step,
     'dtkd-step': dtkd_step,
+    'stored-teachers': stored_teachers,
+    'reader-watchdog': reader_watchdog,
     'report-hook': report_hook,
     'temporal-encoder': temporal_encoder,
+    'vtn-step': vtn_step,
+    'vtn-test': vtn_test,
+    'precision': precision,
+    'step-shares': step_shares,
+    'flow': flow,
+    'flow-agreement': flow_agreement,
 }
 """By the name of the command."""

@@ -12,6 +12,8 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from mmaction_kd.choices import check_choice
 from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.datasets.annotation_file import check_annotations
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import DATASETS
 
 
@@ -38,6 +40,7 @@ class OpticalFlowSubset:
         ValueError: the file has no such subset, or does not know a class of the data set.
     """
 
+    @checked_options
     def __init__(
         self,
         dataset: BaseDataset | dict,
@@ -47,7 +50,9 @@ class OpticalFlowSubset:
         lazy_init: bool = False,
     ) -> None:
         me = type(self).__name__
-        self.dataset = ROOT_DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        if isinstance(dataset, dict):
+            dataset = ROOT_DATASETS.build(dict(dataset, lazy_init=True))
+        self.dataset = dataset
         if not isinstance(self.dataset, BaseDataset):
             raise TypeError(
                 f'{me}: dataset must be a data set that holds its own list of videos, got '
@@ -78,14 +83,21 @@ class OpticalFlowSubset:
         """That of the data set, with the ``classes`` of the labels, and ``subset``."""
         return copy.deepcopy(self._metainfo)
 
+    @property
+    def test_mode(self) -> bool:
+        """That of the data set."""
+        return self.dataset.test_mode
+
     def full_init(self) -> None:
         """Load the annotations and choose.
 
         Raises:
-            ValueError: a label is no class of the file, or no video is of the subset.
+            ValueError: a line of the annotations or a label in it is wrong, or no video is of the
+                subset.
         """
         if self._fully_initialized:
             return
+        check_annotations(self.dataset)
         self.dataset.full_init()
         self._indices = []
         for index in range(len(self.dataset)):
@@ -126,6 +138,10 @@ class OpticalFlowSubset:
     def __len__(self) -> int:
         return len(self._indices)
 
+    def prepare_data(self, idx: int) -> Any:
+        """This very video through the data set's pipeline, or None where it has none."""
+        return self.dataset.pipeline(self.get_data_info(idx))
+
     def __getitem__(self, idx: int) -> Any:
         """A video through the data set's pipeline; in training another one where it has none.
 
@@ -134,7 +150,7 @@ class OpticalFlowSubset:
         """
         tries = 1 if self.dataset.test_mode else 1 + self.dataset.max_refetch
         for _ in range(tries):
-            data = self.dataset.pipeline(self.get_data_info(idx))
+            data = self.prepare_data(idx)
             if data is not None:
                 return data
             idx = np.random.randint(len(self))

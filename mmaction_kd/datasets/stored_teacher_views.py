@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import force_full_init
 from mmengine.logging import MMLogger
 
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import DATASETS
 from mmaction_kd.stored_teachers.fingerprint import other_versions
 from mmaction_kd.stored_teachers.store_header import describe_dataset
@@ -48,15 +49,11 @@ class StoredTeacherViews:
         ValueError: the store is of another pipeline or annotation, is not complete or is damaged.
     """
 
+    @checked_options
     def __init__(
         self, dataset: dict, store: str | Path, verify: bool = True, lazy_init: bool = False
     ) -> None:
         me = type(self).__name__
-        if not isinstance(dataset, dict):
-            raise TypeError(
-                f'{me}: dataset must be a config, got {type(dataset).__name__}; the store is '
-                'compared with its pipeline.'
-            )
         self._cfg = ConfigDict(dataset).to_dict()
         self.dataset = build_dataset(dataset, me)
         self.folder, self.verify = store, verify

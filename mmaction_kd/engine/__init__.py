@@ -1,10 +1,19 @@
 """What takes part in a run besides the model and the data."""
 
 from mmaction_kd.engine.hooks import (
+    BadVideosHook,
     DistillReportHook,
     DistillVisualizationHook,
     EpochSeedHook,
+    MemoryFormatHook,
     TeacherHashHook,
 )
 
-__all__ = ['DistillReportHook', 'DistillVisualizationHook', 'EpochSeedHook', 'TeacherHashHook']
+__all__ = [
+    'BadVideosHook',
+    'DistillReportHook',
+    'DistillVisualizationHook',
+    'EpochSeedHook',
+    'MemoryFormatHook',
+    'TeacherHashHook',
+]

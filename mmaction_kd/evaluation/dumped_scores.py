@@ -51,7 +51,8 @@ def load_scores(path: str | os.PathLike) -> DumpedScores:
             raise ValueError(
                 "load_scores: each video must have 'gt_label', 'pred_score' and the same fields "
                 f'*{SUFFIX}, got {sorted(map(str, sample))} for video {index} of {path}; dump a '
-                'test on videos with labels.'
+                'test on videos with labels, of an MBDRecognizer with '
+                '--cfg-options model.fusion_head.gate=None.'
             )
     scores = {
         field.removesuffix(SUFFIX): _stack(field, [sample[field] for sample in samples], path)

@@ -9,6 +9,8 @@ from mmaction.evaluation import AccMetric
 
 from mmaction_kd.registry import METRICS
 
+FIELDS = {'fused': 'pred_score', 'local': 'local_score', 'global': 'global_score'}
+
 
 @METRICS.register_module()
 class PathwayAccMetric(AccMetric):
@@ -16,6 +18,9 @@ class PathwayAccMetric(AccMetric):
 
     Reports ``acc/fused_top1``, ``acc/local_top1``, ``acc/global_top1``, and so on for each metric
     of ``metric_list``; ``mean1`` is the mean-class (balanced) accuracy, a ratio in [0, 1].
+
+    Where the gate of an AdaptiveFusionHead kept videos from the global pathway, ``acc/global_...``
+    are over those that it saw (absent if it saw none), and ``acc/global_share`` is their share.
 
     Args are those of :class:`mmaction.evaluation.AccMetric`.
     """
@@ -32,12 +37,33 @@ class PathwayAccMetric(AccMetric):
             [
                 dict(
                     gt_label=sample['gt_label'],
-                    pred_score=dict(
-                        fused=sample['pred_score'],
-                        local=sample['local_score'],
-                        **{'global': sample['global_score']},
-                    ),
+                    pred_score={
+                        name: sample[field]
+                        for name, field in FIELDS.items()
+                        if name != 'global' or field in sample
+                    },
                 )
                 for sample in data_samples
             ],
         )
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Count.
+
+        Args:
+            results: of each video its scores, ``pred``, by name, and its class, ``label``.
+
+        Returns:
+            Ratios in [0, 1] under the names above, without prefix.
+        """
+        seen = [result for result in results if 'global' in result['pred']]
+        if len(seen) == len(results):
+            return super().compute_metrics(results)
+        found = super().compute_metrics([_only(result, 'fused', 'local') for result in results])
+        if seen:
+            found |= super().compute_metrics([_only(result, 'global') for result in seen])
+        return {**found, 'global_share': len(seen) / len(results)}
+
+
+def _only(result: dict, *names: str) -> dict:
+    return dict(result, pred={name: result['pred'][name] for name in names})

@@ -14,9 +14,10 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.models.losses.hybrid_score import kl_divergence
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -73,11 +74,13 @@ class SelectivityMetric(BaseMetric):
         prefix: as in BaseMetric.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is not among its choices or out of range.
     """
 
     default_prefix = 'selectivity'
 
+    @checked_options
     def __init__(
         self,
         subsets: Subsets,
@@ -86,13 +89,13 @@ class SelectivityMetric(BaseMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
         me = type(self).__name__
+        check_choice(me, 'collect_device', collect_device, ('cpu', 'gpu'))
+        super().__init__(collect_device=collect_device, prefix=prefix)
         indices = subset_indices(subsets)
         check_partition(me, 'subsets', indices)
         check_choice(me, 'direction', direction, ('teacher_student', 'student_teacher'))
-        if not 0 <= eps < 1:
-            raise ValueError(f'{me}: eps must be in [0, 1), got {eps}.')
+        check_range(me, 'eps', eps, 0, below=1)
         self.subset_of = {index: name for name, classes in indices.items() for index in classes}
         self.teachers = tuple(indices)
         self.direction = direction

@@ -6,7 +6,9 @@ import numpy as np
 from mmaction.evaluation import AccMetric
 from mmengine.logging import MMLogger
 
+from mmaction_kd.choices import check_choice
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -44,9 +46,11 @@ class SubsetAccMetric(AccMetric):
         prefix: as in AccMetric.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: the subsets leave a class out or name one twice.
     """
 
+    @checked_options
     def __init__(
         self,
         subsets: Subsets,
@@ -54,6 +58,7 @@ class SubsetAccMetric(AccMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
+        check_choice(type(self).__name__, 'collect_device', collect_device, ('cpu', 'gpu'))
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.subsets = subset_indices(subsets)
         check_partition(type(self).__name__, 'subsets', self.subsets)

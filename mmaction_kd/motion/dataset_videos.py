@@ -11,14 +11,8 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 
+from mmaction_kd.datasets.annotation_file import check_annotations, without_reading
 from mmaction_kd.motion.gray_frames import FrameFolder, VideoFile, VideoSource
-
-# Never run, as no sample is taken; a data set may refuse to be built without (RepeatAugDataset).
-PIPELINE = [
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=1),
-    dict(type='DecordDecode'),
-]
 
 
 @dataclass(frozen=True)
@@ -48,17 +42,20 @@ def build_datasets(cfg: dict) -> list[BaseDataset]:
 
     Raises:
         TypeError: one is of another kind.
+        ValueError: a line of an annotation file can not be read; it is told.
     """
     inner = [cfg['dataset']] if 'dataset' in cfg else cfg.get('datasets')
     if inner is not None:
         return [dataset for part in inner for dataset in build_datasets(part)]
     with DefaultScope.overwrite_default_scope('mmaction'):
-        dataset = DATASETS.build(dict(cfg, pipeline=PIPELINE))
+        dataset = DATASETS.build(without_reading(cfg))
     if not isinstance(dataset, VideoDataset | RawframeDataset) or dataset.modality != 'RGB':
         raise TypeError(
             'build_datasets: the data set must be a VideoDataset or a RawframeDataset with '
             f'modality RGB, got {cfg["type"]} with {getattr(dataset, "modality", None)}.'
         )
+    check_annotations(dataset)
+    dataset.full_init()
     return [dataset]
 
 

@@ -105,10 +105,11 @@ class PredictionCounts:
                 self._add(f'weight/{name}', num_classes + 1, rows, weights)
                 bins = (weights * WEIGHT_BINS).long().clamp(0, WEIGHT_BINS - 1)
                 self._add(f'weight_bins/{name}', WEIGHT_BINS, bins, known)
-            elif kind == 'score' and name != 'pred' and _holds(first, field, 1):
+            elif kind == 'score' and name != 'pred' and all(_holds(s, field, 1) for s in usable):
                 scores = torch.stack([s.get(field) for s in usable]).to(device)
                 if scores.shape[1] == num_classes:
                     self._add(f'hits/{name}', num_classes + 1, rows, scores.argmax(1) == labels)
+                    self._add(f'scored/{name}', 1, torch.zeros_like(rows), known)
 
     def reduced(self) -> dict:
         """Counts over all ranks; every rank must ask.
@@ -117,7 +118,8 @@ class PredictionCounts:
             Empty where nothing was counted; else ``num_classes``; ``count`` and ``hits``, videos of
             each class and those that are right, (K,); ``wrong``, rows (label, predicted, videos);
             ``weights``, for each h its mean by class (K,), None without videos, and ``bins``;
-            ``hits_of``, for each h as ``hits``.
+            ``hits_of``, for each h that scored every video (none is spared it by a gate), as
+            ``hits``.
         """
         counts = _all_ranks(self.counts)
         if 'confusion' not in counts:
@@ -145,7 +147,7 @@ class PredictionCounts:
                     mean=[round(m, 5) if n else None for m, n in zip(means, count, strict=True)],
                     bins=counts[f'weight_bins/{name}'].long().tolist(),
                 )
-            elif kind == 'hits':
+            elif kind == 'hits' and counts[f'scored/{name}'] == count.sum():
                 found['hits_of'][name] = table[:-1].long().tolist()
         return found
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmaction_kd.choices import check_range
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import PLACEHOLDER, Run
 from mmaction_kd.whole_file import write_whole
@@ -57,6 +58,8 @@ class Launcher:
         gpus: tuple[str, ...] = (),
         say: Say = print,
     ) -> None:
+        check_range('study', 'devices', devices, 1)
+        check_range('study', 'jobs', jobs, 1)
         if jobs > 1 and gpus and len(gpus) < jobs * devices:
             raise ValueError(
                 f'study: {jobs} jobs on {devices} devices each need {jobs * devices} GPUs, got '

@@ -31,7 +31,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,22 @@ from typing import Any
 from mmengine.config import Config
 
 from mmaction_kd.choices import check_choice
+from mmaction_kd.option_types import is_of_type, name_of
 
 PLACEHOLDER = re.compile(r'\{([A-Za-z_]\w*)(?:\.(\w+))?\}')
 LEFT_BY_A_RUN = ('folder', 'config', 'checkpoint', 'scores')
 OWN = ('fold', 'seed', 'folder', 'config', 'tools', 'python', 'here')
 PLACES = ('tools', 'python', 'here')  # of this machine: filled in when the command is run
-ARM_KEYS = ('config', 'options', 'grid', 'test_of', 'command', 'once_per', 'evaluate')
+ARM_KEYS = dict(
+    config=str | None,
+    options=Mapping | None,
+    grid=Mapping[str, Sequence] | None,
+    test_of=str | None,
+    command=str | None,
+    once_per=str,
+    evaluate=str,
+)
+LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 
 @dataclass(frozen=True)
@@ -165,14 +175,27 @@ class Study:
                 f"{self.path}: {list(OWN)} are each run's own, got a setting {taken[0]!r}; "
                 'rename it.'
             )
-        if not self.cfg.get('arms'):
-            raise ValueError(f'{self.path}: a study must have arms, got none.')
-        self.folds: list[str | None] = list(self.cfg.get('folds') or [None])
-        self.seeds: list[int] = list(self.cfg.get('seeds') or [0])
+        arms, folds = self.cfg.get('arms'), self.cfg.get('folds') or ()
+        seeds = self.cfg.get('seeds') or [0]
+        if not isinstance(arms, Mapping) or not arms:
+            raise ValueError(f'{self.path}: a study must have arms, a dict, got {arms or "none"}.')
+        if not is_of_type(folds, Sequence[str]):
+            raise ValueError(f'{self.path}: folds must be a list of strings, got {folds!r}.')
+        if not is_of_type(seeds, Sequence[int]) or min(seeds) < 0:
+            raise ValueError(
+                f'{self.path}: seeds must be a list of whole numbers, each at least 0, got '
+                f'{seeds!r}.'
+            )
+        for fold in folds:
+            _check_folder(f'{self.path}: fold {fold!r}', fold)
+        self.folds: list[str | None] = list(folds) or [None]
+        self.seeds: list[int] = list(seeds)
         self.arms: dict[str, dict] = {}
         self.points: dict[str, dict[str, Any]] = {}
-        for name, arm, point in _expanded(self.cfg.arms.to_dict()):
+        for name, arm in self.cfg.arms.items():
             self._check(name, arm)
+        for name, arm, point in _expanded(self.cfg.arms.to_dict()):
+            _check_folder(f'{self.path}: arm {name!r}', name)
             self.arms[name], self.points[name] = arm, point
         self._made: dict[tuple, Run] = {}
         self.runs: list[Run] = []
@@ -201,13 +224,14 @@ class Study:
 
     def _check(self, name: str, arm: Mapping) -> None:
         me = f'{self.path}: arm {name!r}'
+        if not isinstance(arm, Mapping):
+            raise ValueError(f'{me} must be a dict, got {arm!r}.')
         unknown = set(arm) - set(ARM_KEYS)
         if unknown:
             raise ValueError(f'{me} may have {list(ARM_KEYS)}, got {sorted(unknown)}.')
-        if not re.fullmatch(r'[\w=.,+-]+', name):
-            raise ValueError(
-                f'{me} names a folder: letters, digits and _=.,+- are allowed; rename it.'
-            )
+        for key, value in arm.items():
+            if not is_of_type(value, ARM_KEYS[key]):
+                raise ValueError(f'{me}: {key} must be {name_of(ARM_KEYS[key])}, got {value!r}.')
         kinds = [key for key in ('config', 'test_of', 'command') if arm.get(key) is not None]
         if not kinds or ('test_of' in kinds and len(kinds) > 1):
             raise ValueError(
@@ -280,6 +304,15 @@ class Study:
         raise ValueError(
             f'{self.path}: arm {arm!r} must name a config, beside the study file or from the '
             f'working directory, got {config!r}, which is not there.'
+        )
+
+
+def _check_folder(me: str, name: str) -> None:
+    """Refuse what would leave the work dir, or could not be a folder."""
+    if not re.fullmatch(r'\w[\w=.,+-]*', name) or len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f'{me} names a folder: letters, digits and _=.,+- are allowed, up to {LONGEST_NAME} '
+            'bytes, the first a letter, digit or _; rename it.'
         )
 
 

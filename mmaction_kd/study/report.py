@@ -154,7 +154,11 @@ def _rows(study: Study, spec: Mapping) -> dict[str, dict[str, str]]:
                 f'{study.path}: a table must have a metric, such as acc/top1, got none.'
             )
         rows = {name: dict(arm=name, metric=metric) for name in rows}
-    for row in rows.values():
+    for name, row in rows.items():
+        if set(row) != {'arm', 'metric'}:
+            raise ValueError(
+                f'{study.path}: row {name!r} must be dict(arm=..., metric=...), got {row}.'
+            )
         check_choice(str(study.path), 'the arm of a row', row['arm'], tuple(study.arms))
     return rows
 

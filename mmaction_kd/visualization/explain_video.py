@@ -164,6 +164,8 @@ def explain_video(
             f'explain_video: target_layers must be of {[viewer.name for viewer in who]}, got '
             f'{sorted(unknown)}.'
         )
+    if isinstance(model, MBDRecognizer):
+        who = [viewer for viewer in who if viewer.name in _that_ran(model, sample)]
     answer = int(score.argmax())
     seen = {viewer.name: _seen(viewer, inputs, sample, view) for viewer in who}
     normalised = _normalised(model, inputs, sample, who, seen)
@@ -266,7 +268,7 @@ def _scores(
     if isinstance(model, MBDRecognizer):
         terms = []
         weighted = _is_weighted_sum(model, sample)
-        for name in model.pathways:
+        for name in _that_ran(model, sample):
             words = f'dominance {sample.get(f"{name}_dominance").item():.3f}'
             if weighted:
                 weight = sample.get(f'{name}_weight').item()
@@ -295,11 +297,16 @@ def _scores(
     return [*found, final]
 
 
+def _that_ran(model: MBDRecognizer, sample: ActionDataSample) -> list[str]:
+    """The pathways that saw the video; a gate may have spared the global one."""
+    return [name for name in model.pathways if f'{name}_score' in sample]
+
+
 def _is_weighted_sum(model: MBDRecognizer, sample: ActionDataSample) -> bool:
     """Whether equation (14) holds; other fusions tell weights, too, that have no part in it."""
     terms = [
         sample.get(f'{h}_weight').to(sample.pred_score) * sample.get(f'{h}_score')
-        for h in model.pathways
+        for h in _that_ran(model, sample)
     ]
     return torch.allclose(torch.stack(terms).sum(0), sample.pred_score, atol=1e-3)
 
@@ -312,7 +319,11 @@ def _notes(model: BaseModel, sample: ActionDataSample) -> list[str]:
         )
         if by_dominance and _is_weighted_sum(model, sample):
             words += '; the surer one has the larger weight in the fused scores'
-        return [f'{words}.']
+        notes = [f'{words}.']
+        if 'global_score' not in sample:
+            gate = model.fusion_head.gate
+            notes.append(f'The global pathway did not run: local dominance is at least {gate:.4g}.')
+        return notes
     if isinstance(model, DualTeacherDistiller):
         return [
             'In training the student learned each class from the teacher that is responsible for '

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePath
 
-LONGEST = 100  # characters; file systems take 255 bytes, of which a letter may need four
+LONGEST = 60  # characters of four bytes at most; file systems take 255 bytes, suffixes and all
 
 
 def picture_name(video: str, number: int | None = None) -> str:

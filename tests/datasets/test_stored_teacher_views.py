@@ -122,7 +122,7 @@ def test_another_pipeline_or_annotation_is_refused(recorded, tiny_videos, tmp_pa
 
 def test_only_a_config_of_a_data_set_with_its_own_list_can_be_wrapped(recorded):
     data, store = recorded
-    with pytest.raises(TypeError, match='dataset must be a config, got VideoDataset'):
+    with pytest.raises(TypeError, match=r'dataset must be a dict, got <.*VideoDataset'):
         tiny_store.stored_views(DATASETS.build(data), store)
     repeated = dict(type='RepeatDataset', times=2, dataset=data)
     with pytest.raises(TypeError, match='got RepeatDataset; put the wrapper around'):

@@ -85,7 +85,8 @@ def test_a_video_of_several_classes(annotated):
 
 def test_a_video_without_a_label(annotated):
     cfg = dict(type='VideoDataset', ann_file=annotated('a.mp4 0', 'b.mp4'))
-    with pytest.raises(ValueError, match=r'must have a label, got none for b\.mp4.*train\.txt'):
+    told = r"line 2 of .*train\.txt must be 'VIDEO LABEL', got 'b\.mp4'"
+    with pytest.raises(ValueError, match=told):
         read(**cfg)
 
 

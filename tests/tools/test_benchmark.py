@@ -64,9 +64,22 @@ KINDS = ('decode', 'pipeline')
 COMMANDS = {
     'decode': ['decode', 'VIDEO', 'OTHER', '--config', TINY],
     'dtkd-step': ['dtkd-step', '--config', STUDENT, '--frames', '16', '--size', '32'],
+    'flow': ['flow', 'VIDEO', 'OTHER', '--settings', 'algorithm=dis_fast,short_side=32'],
     'mbd-step': ['mbd-step', '--config', TINY, '--batch-size', '2'],
+    'precision': [
+        *('precision', '--config', TINY, '--batch-size', '2'),
+        *('--variants', 'amp', 'channels-last'),
+    ],
+    'readers': ['readers', 'VIDEO', '--config', TINY],
+    'reader-watchdog': ['reader-watchdog', 'VIDEO', '--config', TINY],
     'report-hook': ['report-hook', '--config', TINY, '--batch-size', '2'],
+    'stored-teachers': [
+        *('stored-teachers', '--config', STUDENT, '--video', 'VIDEO', '--batch-size', '2'),
+        *('--frames', '16', '--size', '32'),
+    ],
     'temporal-encoder': ['temporal-encoder', '--frames', '3'],
+    'vtn-step': ['vtn-step', '--arch', 'deit-t', '--size', '32', '--frames', '2'],
+    'vtn-test': ['vtn-test', '--arch', 'deit-t', '--size', '32', '--crops', '1'],
 }
 
 

@@ -44,7 +44,10 @@ def parse_args() -> argparse.Namespace:
         )
         measurement.add_arguments(command)
         command.set_defaults(run=measurement.run)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.pairs < 1 or (args.threads is not None and args.threads < 1):
+        parser.error(f'--pairs and --threads must be 1 or more, got {args.pairs}, {args.threads}')
+    return args
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
 from mmaction_kd.datasets.transforms.shared_frames import SharedFrameSteps
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -82,6 +83,7 @@ class PathwayPipelines(BaseTransform):
             seen less often; and there are fewer frames to decode.
 
     Raises:
+        TypeError: If a setting is of another type than the signature says.
         ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
             different readers, the backend is unknown, or ``inside`` names others than pathways or
             one that itself samples inside another.
@@ -102,6 +104,7 @@ class PathwayPipelines(BaseTransform):
         {'far': (1, 3, 8, 32, 32), 'near': (1, 3, 16, 32, 32)}
     """
 
+    @checked_options
     def __init__(
         self,
         pathways: Mapping[str, Sequence[dict]],

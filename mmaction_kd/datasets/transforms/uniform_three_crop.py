@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmaction_kd.choices import check_range
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -21,9 +23,15 @@ class UniformThreeCrop(BaseTransform):
 
     Args:
         crop_size: side of the crops, in pixels.
+
+    Raises:
+        TypeError: ``crop_size`` is no whole number.
+        ValueError: it is less than 1.
     """
 
+    @checked_options
     def __init__(self, crop_size: int) -> None:
+        check_range('UniformThreeCrop', 'crop_size', crop_size, 1)
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:

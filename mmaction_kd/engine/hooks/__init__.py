@@ -1,8 +1,17 @@
 """Hooks."""
 
+from mmaction_kd.engine.hooks.bad_videos_hook import BadVideosHook
 from mmaction_kd.engine.hooks.distill_report_hook import DistillReportHook
 from mmaction_kd.engine.hooks.distill_visualization_hook import DistillVisualizationHook
 from mmaction_kd.engine.hooks.epoch_seed_hook import EpochSeedHook
+from mmaction_kd.engine.hooks.memory_format_hook import MemoryFormatHook
 from mmaction_kd.engine.hooks.teacher_hash_hook import TeacherHashHook
 
-__all__ = ['DistillReportHook', 'DistillVisualizationHook', 'EpochSeedHook', 'TeacherHashHook']
+__all__ = [
+    'BadVideosHook',
+    'DistillReportHook',
+    'DistillVisualizationHook',
+    'EpochSeedHook',
+    'MemoryFormatHook',
+    'TeacherHashHook',
+]

@@ -15,6 +15,7 @@ from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.class_subsets import load_subsets
 from mmaction_kd.observations import take_observations
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.run import load_run
@@ -46,12 +47,14 @@ class DistillReportHook(Hook):
             data set or of its file of subsets.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: ``max_share`` is out of range.
         FileNotFoundError: there is no such file of classes.
     """
 
     priority = 'LOW'  # after the LoggerHook, whose lines the page shows
 
+    @checked_options
     def __init__(
         self,
         max_share: float = 0.01,
@@ -284,24 +287,30 @@ class DistillReportHook(Hook):
         )
 
 
-def read_classes(path: str | Path) -> tuple[str, ...]:
+def read_classes(path: str | Path, owner: str = 'DistillReportHook') -> tuple[str, ...]:
     """Names of classes, one a line, in the order of the labels.
 
     Args:
         path: of the file.
+        owner: the component that the user configures.
 
     Returns:
         The names.
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it is no text.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f'DistillReportHook: classes must be a file with one name a line, got {path}, which is '
-            'not there.'
+            f'{owner}: classes must be a file with one name a line, got {path}, which is not there.'
         )
-    return tuple(Path(path).read_text(encoding='utf-8').splitlines())
+    try:
+        return tuple(Path(path).read_text(encoding='utf-8-sig').splitlines())
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'{owner}: classes must be a file of text in UTF-8, got {path}: {error}.'
+        ) from error
 
 
 def known_classes(cfg: dict, dataset: object) -> tuple[str, ...]:

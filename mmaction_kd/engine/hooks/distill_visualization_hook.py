@@ -16,6 +16,9 @@ from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from torch.utils.data import DataLoader
 
+from mmaction_kd.choices import check_range
+from mmaction_kd.engine.hooks.distill_report_hook import read_classes
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.visualization import (
     explain_video,
@@ -49,11 +52,14 @@ class DistillVisualizationHook(Hook):
             data set, or their numbers.
 
     Raises:
-        ValueError: ``interval`` is less than 1, or ``show`` is wanted without a display.
+        TypeError: a setting is of another type than the signature says.
+        ValueError: a setting is out of range, or ``show`` is wanted without a display.
+        FileNotFoundError: there is no such file of classes.
     """
 
     priority = 'NORMAL'
 
+    @checked_options
     def __init__(
         self,
         interval: int = 5000,
@@ -63,10 +69,8 @@ class DistillVisualizationHook(Hook):
         grad_cam: bool = False,
         classes: Sequence[str] | str | None = None,
     ) -> None:
-        if interval < 1:
-            raise ValueError(
-                f'DistillVisualizationHook: interval must be at least 1, got {interval}.'
-            )
+        check_range('DistillVisualizationHook', 'interval', interval, 1)
+        check_range('DistillVisualizationHook', 'wait_time', wait_time, 0)
         if show and not has_display():
             raise ValueError(
                 'DistillVisualizationHook: show must find a display, got neither DISPLAY nor '
@@ -77,9 +81,8 @@ class DistillVisualizationHook(Hook):
         self.show = show
         self.wait_time = wait_time
         self.grad_cam = grad_cam
-        self.classes = (
-            Path(classes).read_text().splitlines() if isinstance(classes, str) else classes
-        )
+        me = 'DistillVisualizationHook'
+        self.classes = read_classes(classes, me) if isinstance(classes, str) else classes
 
     def after_val_iter(
         self,

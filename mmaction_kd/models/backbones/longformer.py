@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.cls_attention import cls_attention
 
 # Up to this many frames one dense mask is as fast as blocks; beyond it its T x T scores come to
@@ -256,7 +257,8 @@ class LongformerEncoder(BaseModule):
         init_cfg: MMEngine's, on top of N(0, 0.02) weights and zero biases.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims`` or ``window_size`` is odd.
+        ValueError: If a setting is out of range, ``num_heads`` does not divide ``embed_dims`` or
+            ``window_size`` is odd.
     """
 
     def __init__(
@@ -272,6 +274,14 @@ class LongformerEncoder(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        me = 'LongformerEncoder'
+        check_range(me, 'embed_dims', embed_dims, 1)
+        check_range(me, 'num_layers', num_layers, 1)
+        check_range(me, 'num_heads', num_heads, 1)
+        check_range(me, 'window_size', window_size, 0)
+        check_range(me, 'drop_rate', drop_rate, 0, 1)
+        check_range(me, 'attn_drop_rate', attn_drop_rate, 0, 1)
+        check_range(me, 'max_positions', max_positions, 3)
         if embed_dims % num_heads:
             raise ValueError(
                 f'LongformerEncoder: num_heads must divide embed_dims, got {num_heads} and '

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -132,6 +133,7 @@ class R2Plus1d50(BaseModule):
         init_cfg: MMEngine's. None: He initialisation by fan-out.
 
     Raises:
+        TypeError: If a setting is of another type than the signature says.
         ValueError: If ``frozen_stages`` is not in [-1, 4].
 
     Example:
@@ -140,8 +142,12 @@ class R2Plus1d50(BaseModule):
         torch.Size([1, 2048, 1, 4, 4])
     """
 
+    @checked_options
     def __init__(
-        self, frozen_stages: int = -1, norm_eval: bool = False, init_cfg: dict | None = None
+        self,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Kaiming', layer='Conv3d'))
         if not -1 <= frozen_stages <= 4:

@@ -6,9 +6,11 @@ from mmpretrain.models.backbones import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
 from mmaction_kd.models.backbones.distinct_frames import distinct_frames
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 VIT_B16 = dict(
@@ -60,8 +62,9 @@ class VTN(BaseModule):
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``, ``window_size`` is odd or
-            ``frames_at_once`` is below 1.
+        TypeError: If a setting is of another type than the signature says.
+        ValueError: If a setting is out of range, ``num_heads`` does not divide ``embed_dims``, or
+            ``window_size`` is odd.
 
     Example:
         >>> import torch
@@ -72,6 +75,7 @@ class VTN(BaseModule):
         torch.Size([2, 24])
     """
 
+    @checked_options
     def __init__(
         self,
         spatial_backbone: dict | None = None,
@@ -86,13 +90,11 @@ class VTN(BaseModule):
         cls_only: bool = True,
         share_frames: bool = True,
         frames_at_once: int | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if frames_at_once is not None and frames_at_once < 1:
-            raise ValueError(
-                f'VTN: frames_at_once must be at least 1 or None, got {frames_at_once}.'
-            )
+        check_range('VTN', 'frame_interval', frame_interval, 1)
+        check_range('VTN', 'frames_at_once', frames_at_once, 1)
         self.frame_interval = frame_interval
         self.share_frames = share_frames
         self.frames_at_once = frames_at_once

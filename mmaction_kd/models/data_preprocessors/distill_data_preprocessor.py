@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -26,9 +27,11 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         teachers_in_training: False where what they say is stored.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a preprocessor blends, or a batch lacks the student's or a teacher's clips.
     """
 
+    @checked_options
     def __init__(
         self,
         student: BaseDataPreprocessor,
@@ -37,6 +40,11 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         teachers_in_training: bool = True,
     ) -> None:
         super().__init__()
+        if not isinstance(student, BaseDataPreprocessor):
+            raise TypeError(
+                'DistillDataPreprocessor: student must be a preprocessor that is built, got '
+                f'{student!r}.'
+            )
         self.student = student
         self.teachers = tuple(teachers)
         self.teachers_in_test = teachers_in_test

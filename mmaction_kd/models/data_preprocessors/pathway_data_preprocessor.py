@@ -6,6 +6,7 @@ from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmengine.model import BaseDataPreprocessor
 from torch import nn
 
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -27,6 +28,7 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
         ValueError: If a preprocessor blends, or if a batch holds other pathways.
     """
 
+    @checked_options
     def __init__(self, pathways: Mapping[str, dict | ActionDataPreprocessor]) -> None:
         super().__init__()
         self.pathways = nn.ModuleDict()

@@ -15,7 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
 from mmaction_kd.models.distillers.frozen_teachers import (
     FrozenTeachers,
@@ -32,6 +32,7 @@ from mmaction_kd.models.recognizers.recognizer_config import (
     split_recognizer_config,
 )
 from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest
 from mmaction_kd.stored_teachers.store_header import StoreHeader, TeacherIdentity, load_header
@@ -81,10 +82,12 @@ class DualTeacherDistiller(BaseModel):
             more, can't be compared: the store is believed, with a warning.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: the teachers are not those of the loss, one has a head of another width, or a
             setting is not among its choices or out of range.
     """
 
+    @checked_options
     def __init__(
         self,
         student: RecognizerConfig,
@@ -98,10 +101,7 @@ class DualTeacherDistiller(BaseModel):
     ) -> None:
         me = type(self).__name__
         check_choice(me, 'unfrozen_objective', unfrozen_objective, ('ce', 'bn_only'))
-        if teacher_loss_weight < 0:
-            raise ValueError(
-                f'{me}: teacher_loss_weight must be at least 0, got {teacher_loss_weight}.'
-            )
+        check_range(me, 'teacher_loss_weight', teacher_loss_weight, 0)
         if stored_teachers is not None and not frozen_teachers:
             raise ValueError(
                 f'{me}: stored_teachers needs frozen_teachers=True, got False; what was stored of '

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mmaction_kd.choices import check_choice
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -92,26 +93,40 @@ class AdaptiveFusionHead(BaseModule):
             numbers, (local, global).
         dominance: settings of :class:`~mmaction_kd.models.losses.dominance.Dominance`.
         combine: 'sum' (14) or 'max', see :func:`combine_scores`.
+        gate: dominance of the local pathway, in [0, 1], from which on its scores alone are the
+            answer of a validation or test, so that the global pathway need not run; see
+            tools/analysis_tools/gate_threshold.py. None: both pathways see every video. Not in the
+            paper. Not for FSDP, where all ranks must run a pathway equally often.
 
     Raises:
-        ValueError: a setting is not among its choices, or needs what is not there at test.
+        TypeError: a setting is of another type than the signature says.
+        ValueError: a setting is not among its choices or out of range, or needs what is not there
+            at test.
     """
 
     needs_feats: Mapping[str, str] = MappingProxyType({})
     """What is to be fused beside the scores: nothing; see FeatureFusionHead."""
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
         weights: str | Sequence[float] = 'ratio',
         dominance: Mapping | None = None,
         combine: str = 'sum',
+        gate: float | None = None,
     ) -> None:
         super().__init__()
         me = type(self).__name__
+        if gate is not None and not 0 <= gate <= 1:
+            raise ValueError(
+                f'{me}: gate must be a dominance, in [0, 1], or None, got {gate}; '
+                'tools/analysis_tools/gate_threshold.py finds one.'
+            )
         check_choice(me, 'combine', combine, ('sum', 'max'))
         self.weights = _weights(me, weights)
         self.combine = combine
+        self.gate = gate
         self.dominance = Dominance(num_classes, **(dominance or {}))
         if self.dominance.needs_targets or self.dominance.space != 'prob':
             raise ValueError(
@@ -142,6 +157,19 @@ class AdaptiveFusionHead(BaseModule):
         )
         weights = fusion_weights(dominance, self.weights)
         return FusedScores(combine_scores(probs, weights, self.combine), weights, dominance)
+
+    def local_alone(self, probs: Tensor) -> FusedScores:
+        """The local pathway's scores as the answer: what a video gets that the gate holds back.
+
+        Args:
+            probs: f of the local pathway, (N, K), rows sum to 1.
+
+        Returns:
+            ``probs``, weights of 1 and 0, and the dominance of the local pathway.
+        """
+        dominance = self.dominance({'local': probs.detach().double()})
+        ones = torch.ones_like(dominance['local'])
+        return FusedScores(probs, {'local': ones, 'global': torch.zeros_like(ones)}, dominance)
 
     @torch.no_grad()
     def loss(

@@ -14,9 +14,10 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.heads.adaptive_fusion_head import AdaptiveFusionHead, FusedScores
 from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -113,9 +114,14 @@ class FeatureFusionHead(BaseModule):
             weights that are told.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is not among its choices or out of range.
     """
 
+    gate: float | None = None
+    """None: it needs both pathways' features of every video; see AdaptiveFusionHead."""
+
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -130,9 +136,10 @@ class FeatureFusionHead(BaseModule):
         super().__init__()
         me = type(self).__name__
         check_choice(me, 'fusion', fusion, ('concat', 'bilinear', 'conv3d'))
-        for key, size in dict(rank=rank, channels=channels).items():
-            if size < 1:
-                raise ValueError(f'{me}: {key} must be at least 1, got {size}.')
+        check_range(me, 'rank', rank, 1)
+        check_range(me, 'channels', channels, 1)
+        check_range(me, 'dropout_ratio', dropout_ratio, 0, 1)
+        check_range(me, 'init_std', init_std, 0)
         self.num_classes = num_classes
         self.fusion = fusion
         self.rank = rank

@@ -4,6 +4,8 @@ from mmaction.models.heads import BaseHead
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
+from mmaction_kd.choices import check_range
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -22,8 +24,13 @@ class VTNHead(BaseHead):
         dropout_ratio: Probability of dropping a hidden feature.
         init_std: Standard deviation of the initial weights.
         **kwargs: Of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
+
+    Raises:
+        TypeError: If a setting is of another type than the signature says.
+        ValueError: If a setting is out of range.
     """
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -33,6 +40,10 @@ class VTNHead(BaseHead):
         **kwargs,
     ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
+        check_range('VTNHead', 'num_classes', num_classes, 1)
+        check_range('VTNHead', 'in_channels', in_channels, 1)
+        check_range('VTNHead', 'dropout_ratio', dropout_ratio, 0, 1)
+        check_range('VTNHead', 'init_std', init_std, 0)
         self.init_std = init_std
         self.norm = nn.LayerNorm(in_channels)
         self.fc = nn.Linear(in_channels, in_channels)

@@ -15,7 +15,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
+from mmaction_kd.option_types import checked_options
 
 PATHWAYS = ('local', 'global')
 
@@ -120,9 +121,11 @@ class Dominance(nn.Module):
         momentum: weight of the old centre in the moving average, in [0, 1).
 
     Raises:
-        ValueError: a setting is not among its choices, or two settings exclude each other.
+        TypeError: a setting is of another type than the signature says.
+        ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -147,10 +150,9 @@ class Dominance(nn.Module):
                 "Dominance: center_logits=True needs space='logits', got space='prob'; "
                 'probabilities do not change with an offset of the logits.'
             )
-        if not tau > 0:
-            raise ValueError(f'Dominance: tau must be above 0, got {tau}.')
-        if not 0 <= momentum < 1:
-            raise ValueError(f'Dominance: momentum must be in [0, 1), got {momentum}.')
+        check_range('Dominance', 'num_classes', num_classes, 1)
+        check_range('Dominance', 'tau', tau, above=0)
+        check_range('Dominance', 'momentum', momentum, 0, below=1)
         self.normalizer = normalizer
         self.labels = labels
         self.metric = metric
@@ -244,10 +246,17 @@ def _load_labels(path: str, num_classes: int) -> Tensor:
             "Dominance: labels must be 'onehot', 'centers' or the path of a .npy file, "
             f'got {path!r}.'
         )
-    matrix = torch.from_numpy(np.load(path, allow_pickle=False)).float()
-    if matrix.shape != (num_classes, num_classes):
+    try:
+        matrix = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
         raise ValueError(
-            f'Dominance: the label matrix must be ({num_classes}, {num_classes}), one row a class '
-            f'in the space of the scores, got {tuple(matrix.shape)} from {path}.'
+            f'Dominance: labels must be a .npy file with numbers, got {path}: {error}; write it '
+            'with numpy.save.'
+        ) from error
+    shape = (num_classes, num_classes)
+    if matrix.shape != shape or matrix.dtype.kind not in 'fiu' or not np.isfinite(matrix).all():
+        raise ValueError(
+            f'Dominance: the label matrix must be {shape}, one row a class in the space of the '
+            f'scores, of finite numbers, got {matrix.shape} of {matrix.dtype} from {path}.'
         )
-    return matrix
+    return torch.from_numpy(matrix).float()

@@ -5,17 +5,19 @@ Source: Kang et al., Sensors 2025, 25(22), 6849, equations (5)-(13).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.observations import observe
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -51,6 +53,7 @@ def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
     return (at_least_float32(teacher_feats) - at_least_float32(student_feats)).square().mean(1)
 
 
+@checked_options
 def make_projector(
     in_dims: int, out_dims: int, hidden_dims: int = 0, norm: bool = False
 ) -> nn.Module:
@@ -64,7 +67,14 @@ def make_projector(
 
     Returns:
         A module (N, in_dims) -> (N, out_dims).
+
+    Raises:
+        TypeError: a setting is of another type than the signature says.
+        ValueError: a setting is out of range.
     """
+    check_range('make_projector', 'in_dims', in_dims, 1)
+    check_range('make_projector', 'out_dims', out_dims, 1)
+    check_range('make_projector', 'hidden_dims', hidden_dims, 0)
     layers: list[nn.Module] = [nn.Linear(in_dims, out_dims)]
     if hidden_dims:
         layers = [nn.Linear(in_dims, hidden_dims), nn.GELU(), nn.Linear(hidden_dims, out_dims)]
@@ -108,9 +118,11 @@ class DominanceDistillLoss(nn.Module):
         dominance: settings of :class:`Dominance`.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is not among its choices or out of range.
     """
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -135,8 +147,7 @@ class DominanceDistillLoss(nn.Module):
         check_choice(me, 'final_align', final_align, ('kl', 'mse'))
         check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
         check_choice(me, 'projection', projection, ('student', 'teacher'))
-        if not temperature > 0:
-            raise ValueError(f'{me}: temperature must be above 0, got {temperature}.')
+        check_range(me, 'temperature', temperature, above=0)
         self.kl_weight = _one_a_pathway('kl_weight', kl_weight)
         self.mse_weight = _one_a_pathway('mse_weight', mse_weight)
         self.temperature = temperature
@@ -150,11 +161,11 @@ class DominanceDistillLoss(nn.Module):
         self.dominance = Dominance(num_classes, **(dominance or {}))
         self.projectors = nn.ModuleDict()
         if self.needs_feats:
-            if feat_dims is None:
+            if feat_dims is None or set(feat_dims) != set(PATHWAYS) or min(feat_dims.values()) < 1:
                 raise ValueError(
                     f"{me}: layers='{layers}' needs feat_dims, the dimension of each pathway's "
-                    'intermediate feature, got None; in an MBDRecognizer set features for both '
-                    "pathways, or layers='final' or 'none'."
+                    f'intermediate feature, got {feat_dims}; in an MBDRecognizer set features for '
+                    "both pathways, or layers='final' or 'none'."
                 )
             for source, target in (PATHWAYS, PATHWAYS[::-1]):
                 self.projectors[f'{source}_to_{target}'] = make_projector(
@@ -244,9 +255,9 @@ class DominanceDistillLoss(nn.Module):
 
 def _one_a_pathway(key: str, value: float | Sequence[float]) -> dict[str, float]:
     values = [value, value] if isinstance(value, (int, float)) else list(value)
-    if len(values) != len(PATHWAYS) or min(values) < 0:
+    if len(values) != len(PATHWAYS) or not all(0 <= weight < math.inf for weight in values):
         raise ValueError(
-            f'DominanceDistillLoss: {key} must be one number or (local, global), each at least 0, '
-            f'got {value}.'
+            f'DominanceDistillLoss: {key} must be one number or (local, global), each finite and '
+            f'at least 0, got {value}.'
         )
     return dict(zip(PATHWAYS, values, strict=True))

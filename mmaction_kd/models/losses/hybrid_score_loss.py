@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.class_subsets import Subsets
 from mmaction_kd.models.losses.hybrid_score import (
     confidence,
@@ -23,6 +23,7 @@ from mmaction_kd.models.losses.hybrid_score import (
     zero_outside,
 )
 from mmaction_kd.models.losses.subset_distill_loss import SubsetDistillLoss
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -76,9 +77,11 @@ class HybridScoreLoss(SubsetDistillLoss):
         log_w_term: likewise.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -89,7 +92,7 @@ class HybridScoreLoss(SubsetDistillLoss):
         renormalise: bool = False,
         ce_norm_scope: str = 'subset',
         ce_norm_degenerate: float = 0.0,
-        conf_temperature: str | int = 'kd',
+        conf_temperature: str | float = 'kd',
         kd_weight: float = 0.4,
         kd_temperature: float = 2.0,
         t_squared: bool = True,
@@ -117,9 +120,8 @@ class HybridScoreLoss(SubsetDistillLoss):
         check_choice(me, 'outside_score', outside_score, ('teacher', 'buffer', 'zero'))
         check_choice(me, 'ce_norm_scope', ce_norm_scope, ('subset', 'batch'))
         check_choice(me, 'conf_temperature', conf_temperature, ('kd', 1))
-        for key, value in (('s_alpha', s_alpha), ('ce_norm_degenerate', ce_norm_degenerate)):
-            if not 0 <= value <= 1:
-                raise ValueError(f'{me}: {key} must be in [0, 1], got {value}.')
+        check_range(me, 's_alpha', s_alpha, 0, 1)
+        check_range(me, 'ce_norm_degenerate', ce_norm_degenerate, 0, 1)
         if ce_norm_scope == 'batch' and mask_value is not None:
             raise ValueError(
                 f"{me}: ce_norm_scope='batch' needs mask_value=None with teacher_head='full', got "

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.hybrid_score import (
@@ -24,6 +24,7 @@ from mmaction_kd.models.losses.hybrid_score import (
     reduce_batch,
 )
 from mmaction_kd.observations import observe
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -60,9 +61,11 @@ class SubsetDistillLoss(nn.Module, ABC):
             gradient.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
+    @checked_options
     def __init__(
         self,
         num_classes: int,
@@ -79,14 +82,17 @@ class SubsetDistillLoss(nn.Module, ABC):
         super().__init__()
         me = type(self).__name__
         teachers = subset_indices(subsets)
+        check_range(me, 'num_classes', num_classes, 1)
         check_partition(me, 'subsets', teachers, num_classes)
         check_choice(me, 'teacher_head', teacher_head, ('subset', 'full'))
         check_choice(me, 'kl_direction', kl_direction, ('teacher_student', 'student_teacher'))
         check_choice(me, 'reduction', reduction, ('batchmean', 'mean', 'subset'))
-        if not 0 <= kd_weight <= 1:
-            raise ValueError(f'{me}: kd_weight must be in [0, 1], got {kd_weight}.')
-        if not kd_temperature > 0:
-            raise ValueError(f'{me}: kd_temperature must be above 0, got {kd_temperature}.')
+        check_range(me, 'kd_weight', kd_weight, 0, 1)
+        check_range(me, 'kd_temperature', kd_temperature, above=0)
+        if mask_value == math.inf:
+            raise ValueError(
+                f'{me}: mask_value must be a low logit or None, got {mask_value}; -inf masks.'
+            )
         if mask_value is None and teacher_head == 'subset':
             raise ValueError(
                 f"{me}: mask_value=None needs teacher_head='full', got 'subset'; a subset head has "
@@ -143,6 +149,13 @@ class SubsetDistillLoss(nn.Module, ABC):
             name: len(self._classes(name)) if self.teacher_head == 'subset' else self.num_classes
             for name in self.teachers
         }
+
+    @property
+    def head_classes(self) -> dict[str, tuple[int, ...]]:
+        """What the outputs of each teacher's head stand for, class indices among the K."""
+        if self.teacher_head == 'full':
+            return dict.fromkeys(self.teachers, tuple(range(self.num_classes)))
+        return {name: tuple(self._classes(name).tolist()) for name in self.teachers}
 
     @property
     def ce_weight(self) -> float:

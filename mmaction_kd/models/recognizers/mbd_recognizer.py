@@ -35,6 +35,7 @@ from mmaction_kd.models.recognizers.view_logits import (
     score_views,
     view_logits,
 )
+from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -69,9 +70,11 @@ class MBDRecognizer(BaseModel):
             when only the final layer is distilled.
 
     Raises:
+        TypeError: a setting is of another type than the signature says.
         ValueError: the pathways have different numbers of classes, or a feature can't be found.
     """
 
+    @checked_options
     def __init__(
         self,
         local_pathway: RecognizerConfig,
@@ -80,6 +83,13 @@ class MBDRecognizer(BaseModel):
         fusion_head: Mapping,
         features: Mapping[str, str | Mapping] | None = None,
     ) -> None:
+        for name, given in (features or {}).items():
+            known = name in map(_key, PATHWAYS)
+            if not known or (isinstance(given, Mapping) and 'path' not in given):
+                raise ValueError(
+                    f'MBDRecognizer: features must be of {[_key(name) for name in PATHWAYS]}, each '
+                    f'a path or a dict with one, got {name}={given!r}.'
+                )
         pathways, checkpoints = {}, {}
         for name, cfg in zip(PATHWAYS, (local_pathway, global_pathway), strict=True):
             pathways[name], checkpoints[name] = build_recognizer(cfg)

@@ -133,7 +133,7 @@ def test_each_picture_is_of_its_own_video(runner, tmp_path, monkeypatch):
 def test_names_from_a_file_go_before_those_of_the_data_set(tmp_path):
     (tmp_path / 'classes.txt').write_text('walk\nrun\n')
     hook = DistillVisualizationHook(classes=str(tmp_path / 'classes.txt'))
-    assert hook.classes == ['walk', 'run']
+    assert list(hook.classes) == ['walk', 'run']
 
 
 def test_a_window_needs_a_display(monkeypatch):

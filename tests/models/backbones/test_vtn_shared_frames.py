@@ -135,5 +135,5 @@ def test_batch_statistics_do_not_matter():
 
 
 def test_frames_at_once_must_be_positive():
-    with pytest.raises(ValueError, match='frames_at_once must be at least 1 or None, got 0'):
+    with pytest.raises(ValueError, match='frames_at_once must be at least 1, got 0'):
         tiny_vtn(spatial_backbone=TINY_VIT, frames_at_once=0)

@@ -95,7 +95,7 @@ def test_training_knows_no_gate():
     assert all(torch.equal(losses[0][key], losses[1][key]) for key in losses[0])
 
 
-@pytest.mark.parametrize('gate', [-0.1, 1.5, float('nan')])
+@pytest.mark.parametrize('gate', [-0.1, 1.5])
 def test_a_gate_out_of_range_is_refused(gate):
     head = dict(type='mmaction_kd.AdaptiveFusionHead', num_classes=4, gate=gate)
     with pytest.raises(ValueError, match=r'gate must be a dominance, in \[0, 1\], or None, got'):

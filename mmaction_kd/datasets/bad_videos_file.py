@@ -1,0 +1,112 @@
+"""The file in which bad videos stand with their reasons."""
+
+from __future__ import annotations
+
+import json
+import os.path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mmaction_kd.whole_file import write_whole
+
+FILE_NAME = 'bad_videos.json'
+
+
+@dataclass
+class BadVideos:
+    """What is known of the videos of a data set.
+
+    Args:
+        num_videos: how many it has, with the bad ones.
+        bad_videos: of each bad one the reason, by the path of the file or of the folder of frames.
+    """
+
+    num_videos: int = 0
+    bad_videos: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f'{len(self.bad_videos)} of {self.num_videos} videos'
+
+
+def video_name(info: Mapping, index: int) -> str:
+    """What a video is called in the file.
+
+    Args:
+        info: annotation, as ``get_data_info`` of a data set gives it.
+        index: its place, for a data set without paths.
+
+    Returns:
+        Its path.
+    """
+    for key in ('filename', 'frame_dir', 'audio_path'):
+        if key in info:
+            return str(info[key])
+    return f'sample {index}'
+
+
+def write_bad_videos(path: str | Path, found: Mapping[str, BadVideos]) -> None:
+    """Write the file, whole or not at all.
+
+    Args:
+        path: of the .json file.
+        found: by the name of the data set, such as 'train' or 'test'.
+    """
+    content = {
+        name: asdict(of) | dict(bad_videos=dict(sorted(of.bad_videos.items())))
+        for name, of in sorted(found.items())
+    }
+    write_whole(Path(path), json.dumps(content, indent=1, ensure_ascii=False) + '\n')
+
+
+def read_bad_videos(path: str | Path) -> dict[str, BadVideos]:
+    """Read the file.
+
+    Args:
+        path: of the .json file that BadVideosHook or tools/data/check_videos.py wrote.
+
+    Returns:
+        By the name of the data set.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is another file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'read_bad_videos: there must be a list of bad videos, got {path}, which is not there; '
+            'make it with tools/data/check_videos.py.'
+        )
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        found = {name: BadVideos(**of) for name, of in content.items()}
+        for of in found.values():
+            if not all(isinstance(reason, str) for reason in of.bad_videos.values()):
+                raise TypeError('a reason is no text')
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            'read_bad_videos: a list of bad videos must be as BadVideosHook and '
+            f'tools/data/check_videos.py write it, got {type(error).__name__}: {error} from '
+            f'{path}; make it anew.'
+        ) from error
+    return found
+
+
+def reasons_by_path(path: str | Path) -> dict[str, str]:
+    """The bad videos of all data sets in a file.
+
+    Args:
+        path: of the .json file.
+
+    Returns:
+        Reasons by the absolute path of the video.
+
+    Raises:
+        FileNotFoundError: see :func:`read_bad_videos`.
+        ValueError: likewise.
+    """
+    return {
+        os.path.abspath(name): reason
+        for of in read_bad_videos(path).values()
+        for name, reason in of.bad_videos.items()
+    }

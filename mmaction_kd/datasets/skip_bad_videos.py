@@ -1,0 +1,330 @@
+"""Training and test go on where a video can not be read, and say so."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import os.path
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from mmengine.dataset import force_full_init
+from mmengine.logging import print_log
+from mmengine.registry import DATASETS as ROOT_DATASETS
+
+from mmaction_kd.choices import check_range
+from mmaction_kd.datasets.bad_videos_file import reasons_by_path, video_name
+from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess, seed_all
+from mmaction_kd.option_types import checked_options
+from mmaction_kd.registry import DATASETS
+
+META_KEY = 'bad_videos'  # of a sample: [(path, reason), ...] in the place of which it stands
+UNLIKELY = 1e-12
+SHOWN = 10
+
+
+@runtime_checkable
+class OneByOneDataset(Protocol):
+    """What SkipBadVideos needs of a data set; every BaseDataset of MMEngine has it."""
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether its videos are scored, so that none may stand for another."""
+
+    @property
+    def metainfo(self) -> dict:
+        """As in MMEngine."""
+
+    def full_init(self) -> None:
+        """Load the annotations."""
+
+    def __len__(self) -> int: ...
+
+    def get_data_info(self, idx: int) -> dict:
+        """Annotation of a video: its path is under ``filename`` or ``frame_dir``."""
+
+    def prepare_data(self, idx: int) -> Any:
+        """This very video through the pipeline; an error or None where that is not possible."""
+
+
+@DATASETS.register_module()
+class SkipBadVideos:
+    """Around any data set: another video in the place of one that can not be read.
+
+    A video is bad when the pipeline raises an error or returns None for it, whatever the error:
+    which errors are a reader's no list could tell. A mistake in the pipeline makes all videos bad
+    and so ends the run at once, with the first error's traceback.
+
+    In training the next good one stands for it, of a sequence that depends on (seed, place of the
+    video) alone: not on the worker, the order or the random state. (Of a video that is damaged in
+    part some clips can be read, of one clip now and not then, as decord reads ahead; ``known``
+    settles it for every run.) In test mode a video is never replaced: either BadVideosHook is
+    there, which leaves the stand-in out of the metrics and reports the video, or the test ends with
+    an error.
+
+    A sample that stands for others has them in its metainfo ``bad_videos``, [(path, reason), ...],
+    from which BadVideosHook makes ``bad_videos.json``.
+
+    What a reader hides is not seen: a frame that it repeats where others are missing, or the part
+    of one that it guesses. tools/data/check_videos.py finds such videos; give its list as
+    ``known``.
+
+    Args:
+        dataset: config of a data set of MMAction2, or any :class:`OneByOneDataset`. Wrappers of
+            MMEngine go around this one.
+        max_share: ratio in [0, 1) of bad videos over which the run ends.
+        seed: decides which videos stand for bad ones, 0 or more.
+        reader_timeout: seconds after which a reader is given up. The pipeline then runs in a
+            process of its own beside each worker, so that a reader that crashes or hangs costs one
+            video, and this time in each epoch. None reads in the worker itself: such a reader ends
+            the run, or never returns.
+        known: file of bad videos, as BadVideosHook and tools/data/check_videos.py write it. They
+            are left out of the data set, in test mode too.
+        lazy_init: as in MMEngine's wrappers.
+
+    Raises:
+        TypeError: a setting is of another type than the signature says, or ``dataset`` does not
+            give its videos one by one.
+        ValueError: a setting is out of its range, or too many videos are known to be bad.
+        FileNotFoundError: there is no file ``known``.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        dataset: OneByOneDataset | dict,
+        max_share: float = 0.1,
+        seed: int = 0,
+        reader_timeout: float | None = None,
+        known: str | Path | None = None,
+        lazy_init: bool = False,
+    ) -> None:
+        me = type(self).__name__
+        check_range(me, 'max_share', max_share, 0, below=1)
+        check_range(me, 'seed', seed, 0)
+        check_range(me, 'reader_timeout', reader_timeout, above=0)
+        self.dataset = ROOT_DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        if not isinstance(self.dataset, OneByOneDataset):
+            raise TypeError(
+                f'{me}: dataset must have test_mode and prepare_data, as a BaseDataset of MMEngine '
+                f'has, got {type(self.dataset).__name__}; put {me} inside of that wrapper.'
+            )
+        self.max_share, self.seed, self.known = max_share, seed, known
+        self.reader_timeout = reader_timeout
+        self.has_hook = False
+        """BadVideosHook is there and leaves stand-ins out of the metrics."""
+        self._read = functools.partial(read_sample, self.dataset)
+        if reader_timeout is not None:
+            self._read = ReaderProcess(self._read, reader_timeout)  # type: ignore[assignment]
+        self._found: dict[str, str] = {}  # by this process, reasons by path
+        self._first_trace = ''
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def metainfo(self) -> dict:
+        """That of the data set."""
+        return self.dataset.metainfo
+
+    @property
+    def test_mode(self) -> bool:
+        """That of the data set."""
+        return self.dataset.test_mode
+
+    def full_init(self) -> None:
+        """Load the annotations and leave out what is known to be bad.
+
+        Raises:
+            FileNotFoundError: see the class.
+            ValueError: likewise.
+        """
+        if self._fully_initialized:
+            return
+        self.dataset.full_init()
+        self.num_videos = len(self.dataset)
+        """With those that are left out."""
+        self.left_out: dict[str, str] = {}
+        """Known to be bad, reasons by path."""
+        self._indices = list(range(self.num_videos))
+        if self.known is not None:
+            self._leave_out(reasons_by_path(self.known))
+        if self._is_over(len(self.left_out)):
+            raise ValueError(self._too_many(self.left_out))
+        self._fully_initialized = True
+
+    def _leave_out(self, known: dict[str, str]) -> None:
+        """Drop the videos that are known, by their absolute paths."""
+        names = [video_name(self.dataset.get_data_info(i), i) for i in self._indices]
+        reasons = [known.get(os.path.abspath(name)) for name in names]
+        self._indices = [i for i in self._indices if reasons[i] is None]
+        self.left_out = {n: r for n, r in zip(names, reasons, strict=True) if r is not None}
+        if self.left_out:
+            print_log(
+                f'{type(self).__name__}: {len(self.left_out)} of {self.num_videos} videos are left '
+                f'out, as {self.known} knows them: {shown(self.left_out)}',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+    @force_full_init
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict:
+        """Annotation of a video, as the data set gives it.
+
+        Args:
+            idx: its place among those that are not left out.
+        """
+        return self.dataset.get_data_info(self._indices[idx])
+
+    @force_full_init
+    def __getitem__(self, idx: int) -> Any:
+        """A video through the data set's pipeline, or the one that stands for it.
+
+        Raises:
+            RuntimeError: too many videos are bad; or this one is and must be scored.
+        """
+        bad: list[tuple[str, str]] = []
+        for place in self._places(idx):
+            try:
+                sample = self._sample(self._indices[place])
+            except ReaderFault as fault:
+                name = video_name(self.get_data_info(place), self._indices[place])
+                bad.append((name, fault.reason))
+                self._first_trace = self._first_trace or fault.trace
+                self._found[name] = fault.reason
+                if self.test_mode and not self.has_hook:
+                    raise RuntimeError(self._not_scored(*bad[0])) from None
+                if self._is_over(len(self._found) + len(self.left_out)):
+                    text = self._too_many(self._found | self.left_out)
+                    raise RuntimeError(f'{text}\n{self._first_trace}') from None
+            else:
+                return _marked(sample, bad) if bad else sample
+        raise RuntimeError(f'{self._too_many(dict(bad), " in a row")}\n{self._first_trace}')
+
+    def _sample(self, index: int) -> Any:
+        if self.reader_timeout is None:
+            return self._read(index)
+        # What the process draws goes on from what this one draws.
+        return self._read(index, int(np.random.randint(2**31)))
+
+    def _places(self, idx: int) -> Iterator[int]:
+        """``idx``, then others in an order of its own; as many as are never all bad by chance."""
+        yield idx
+        longest = math.ceil(math.log(UNLIKELY) / math.log(max(self.max_share, UNLIKELY)))
+        random, tried = np.random.default_rng((self.seed, idx % len(self))), {idx % len(self)}
+        while len(tried) < min(longest, len(self)):
+            place = int(random.integers(len(self)))
+            if place not in tried:
+                tried.add(place)
+                yield place
+
+    def _is_over(self, num_bad: int) -> bool:
+        return num_bad / max(1, self.num_videos) > self.max_share
+
+    def _too_many(self, bad: dict[str, str], how: str = '') -> str:
+        return too_many(type(self).__name__, self.max_share, self.num_videos, bad, how)
+
+    def _not_scored(self, name: str, reason: str) -> str:
+        return (
+            f'{type(self).__name__}: a video of a test must be readable, got {name}: {reason}; add '
+            "custom_hooks=[dict(type='mmaction_kd.BadVideosHook')], which leaves it out of the "
+            "metrics and reports it, or give known='bad_videos.json', which "
+            'tools/data/check_videos.py makes.'
+        )
+
+
+def read_sample(dataset: OneByOneDataset, index: int, seed: int | None = None) -> Any:
+    """A sample, in this process or in one of its own.
+
+    Args:
+        dataset: whose sample it is.
+        index: its place.
+        seed: of the random numbers that its transforms draw; None goes on with those of the
+            process.
+
+    Returns:
+        What the pipeline returned.
+
+    Raises:
+        ReaderFault: it raised an error, or returned None.
+    """
+    if seed is not None:
+        seed_all(seed)
+    try:
+        sample = dataset.prepare_data(index)
+    except Exception as error:
+        raise ReaderFault.of(error) from error
+    if sample is None:
+        raise ReaderFault('the pipeline returned None')
+    return sample
+
+
+def shown(bad: dict[str, str]) -> str:
+    """Bad videos in words.
+
+    Args:
+        bad: reasons by path.
+
+    Returns:
+        The first few, and how many more there are.
+    """
+    texts = [f'{name} ({reason})' for name, reason in list(bad.items())[:SHOWN]]
+    more = len(bad) - len(texts)
+    return ', '.join(texts) + (f' and {more} more' if more else '')
+
+
+def too_many(
+    owner: str, max_share: float, num_videos: int, bad: dict[str, str], how: str = ''
+) -> str:
+    """What to say over the share.
+
+    Args:
+        owner: the component.
+        max_share: ratio that may be bad.
+        num_videos: of the data set.
+        bad: reasons by path.
+        how: they were found.
+
+    Returns:
+        The text of an error.
+    """
+    return (
+        f'{owner}: at most {max_share:g} of the {num_videos} videos may be bad, got {len(bad)} bad '
+        f'ones{how}: {shown(bad)}; mend or remove them, or raise max_share. If the reasons are all '
+        'alike, look at the paths and at the pipeline first.'
+    )
+
+
+def skip_bad_videos_in(dataset: Any) -> list[SkipBadVideos]:
+    """The wrappers in a data set.
+
+    Args:
+        dataset: any, also wrapped by those of MMEngine.
+
+    Returns:
+        Each SkipBadVideos in it.
+    """
+    if isinstance(dataset, SkipBadVideos):
+        return [dataset]
+    inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
+    return [found for part in inner if part is not None for found in skip_bad_videos_in(part)]
+
+
+def _marked(sample: Any, bad: Sequence[tuple[str, str]]) -> Any:
+    """The sample, which tells for which bad videos it stands."""
+    first = sample[0] if isinstance(sample, list) else sample  # RepeatAugDataset gives several
+    if not isinstance(first, dict) or 'data_samples' not in first:
+        raise TypeError(
+            'SkipBadVideos: a sample must have data_samples, as PackActionInputs makes, got '
+            f'{sorted(first) if isinstance(first, dict) else type(first).__name__}; end the '
+            'pipeline with PackActionInputs.'
+        )
+    first['data_samples'].set_metainfo({META_KEY: list(bad)})
+    return sample

@@ -1,0 +1,117 @@
+"""Whether videos are whole, down to their last frame."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+
+import cv2
+
+from mmaction_kd.datasets.container_length import promised_length
+from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
+from mmaction_kd.datasets.skip_bad_videos import OneByOneDataset, read_sample
+from mmaction_kd.motion.gray_frames import FrameFolder, UnusableVideo, VideoFile, VideoSource
+
+LEAST_SHARE = 0.9  # of the promised time; in some containers that of the sound, which may be longer
+
+
+def check_frames(info: dict) -> None:
+    """Decode all frames of a video.
+
+    Args:
+        info: annotation, as a data set of MMAction2 gives it: of a video file, or of a folder of
+            frames; any other is left alone.
+
+    Raises:
+        UnusableVideo: a frame can not be decoded; there is none; or they end before their time.
+    """
+    source: VideoSource
+    if 'filename' in info:
+        source = VideoFile(info['filename'])
+    elif 'filename_tmpl' in info:
+        first = info['start_index'] + info.get('offset', 0)
+        source = FrameFolder(info['frame_dir'], info['filename_tmpl'], first, info['total_frames'])
+    else:
+        return
+    is_local_file = 'filename' in info and os.path.isfile(info['filename'])
+    if is_local_file:
+        _check_length(info['filename'])
+    num_frames, read = source.open()
+    if num_frames == 0:
+        raise UnusableVideo('there is no frame')
+    for index in range(num_frames):
+        read(index)
+    if is_local_file:
+        _check_time(info['filename'])
+
+
+def _check_length(path: str) -> None:
+    length, promised = os.path.getsize(path), promised_length(path)
+    if length < promised:
+        raise UnusableVideo(f'the file ends after {length} of {promised} bytes')
+
+
+def _check_time(path: str) -> None:
+    """Whether there are frames up to the time that the header promises.
+
+    decord, where they end early, fails or repeats a frame, or takes what is there for all.
+    """
+    video = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    fps, promised = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
+    if fps <= 0 or promised <= 0:  # the header promises nothing
+        return
+    end = 0.0  # seconds
+    while video.grab():
+        end = max(end, video.get(cv2.CAP_PROP_POS_MSEC) / 1000 + 1 / fps)
+    if end < LEAST_SHARE * promised / fps:
+        raise UnusableVideo(f'the frames end at {end:.2f} s of {promised / fps:.2f} s')
+
+
+def _check(dataset: OneByOneDataset, index: int) -> None:
+    try:
+        check_frames(dataset.get_data_info(index))
+    except UnusableVideo as reason:
+        raise ReaderFault(str(reason)) from reason
+    read_sample(dataset, index)
+
+
+def check_videos(
+    dataset: OneByOneDataset, workers: int, timeout: float
+) -> Iterator[tuple[int, ReaderFault | None]]:
+    """Decode every frame of every video, and run the pipeline on it, in processes that may die.
+
+    Args:
+        dataset: whose videos they are.
+        workers: processes.
+        timeout: seconds that a video may take.
+
+    Yields:
+        The place of a video, and what is wrong with it, whichever is ready first.
+    """
+    todo = iter(range(len(dataset)))
+    busy: dict[Connection, tuple[ReaderProcess, int]] = {}
+
+    def begin(process: ReaderProcess) -> None:
+        index = next(todo, None)
+        if index is None:
+            process.end()
+        else:
+            busy[process.send(index)] = process, index
+
+    for _ in range(min(workers, len(dataset))):
+        begin(ReaderProcess(functools.partial(_check, dataset), timeout))
+    while busy:
+        ready = wait(list(busy), min(process.seconds_left() for process, _ in busy.values()))
+        for connection, (process, index) in list(busy.items()):
+            if connection not in ready and process.seconds_left() > 0:
+                continue
+            del busy[connection]
+            fault = None
+            try:
+                process.receive()
+            except ReaderFault as error:
+                fault = error
+            yield index, fault
+            begin(process)

@@ -1,0 +1,267 @@
+"""What could not be read, in a file, in the log, and out of the metrics."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmaction.structures import ActionDataSample
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner, TestLoop, ValLoop
+
+from mmaction_kd.choices import check_range
+from mmaction_kd.datasets.bad_videos_file import (
+    FILE_NAME,
+    BadVideos,
+    read_bad_videos,
+    write_bad_videos,
+)
+from mmaction_kd.datasets.skip_bad_videos import META_KEY, shown, skip_bad_videos_in, too_many
+from mmaction_kd.option_types import checked_options
+from mmaction_kd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class BadVideosHook(Hook):
+    """Gather the bad videos that SkipBadVideos met on all ranks.
+
+    They stand in ``bad_videos.json`` in the work dir, by 'train', 'val' and 'test', with their
+    reasons, and each once in the log. Over the ``max_share`` of the data set the run ends with the
+    same error on all ranks.
+
+    At validation and test a stand-in is left out of the metrics, and of what later hooks count; the
+    metrics get ``bad_videos``, how many of the data set are not scored, also those that were known.
+    For this each metric must have one result a video, as MMEngine's collecting asks for anyway.
+
+    Args:
+        interval: iterations of training after which the ranks tell each other; they also do so at
+            the end of an epoch. What was found since is lost in a kill, and found again.
+
+    Raises:
+        TypeError: ``interval`` is no whole number.
+        ValueError: it is less than 1.
+    """
+
+    priority = 'HIGHEST'  # before RuntimeInfoHook takes the metrics to the log
+
+    @checked_options
+    def __init__(self, interval: int = 100) -> None:
+        check_range(type(self).__name__, 'interval', interval, 1)
+        self.interval = interval
+        self._all: dict[str, BadVideos] = {}  # the same on all ranks after _share
+        self._new: dict[str, dict[str, str]] = {}  # by this rank since _share
+        self._seen = 0  # samples of this rank in this validation or test
+        self._unscored: set[int] = set()  # places among the results of all ranks
+
+    # --- Training ---------------------------------------------------------------------------------
+
+    def before_train(self, runner: Runner) -> None:
+        """Go on with the file where the training goes on.
+
+        Args:
+            runner: the run.
+        """
+        self._start(runner, 'train', runner.train_dataloader.dataset, runner.iter > 0)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """See what the batch's samples stand for.
+
+        Args:
+            runner: the run.
+            batch_idx: not used.
+            data_batch: as the loader gave it.
+            outputs: not used.
+        """
+        for sample in _samples(data_batch):
+            self._new['train'] |= dict(sample.metainfo.get(META_KEY, ()))
+        if self.every_n_train_iters(runner, self.interval):
+            self._share(runner, 'train', runner.train_dataloader.dataset)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Tell the other ranks.
+
+        Args:
+            runner: the run.
+        """
+        self._share(runner, 'train', runner.train_dataloader.dataset)
+
+    # --- Validation and test ----------------------------------------------------------------------
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Allow stand-ins.
+
+        Args:
+            runner: the run.
+        """
+        self._start_scoring(runner, 'val', runner.val_loop)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Likewise.
+
+        Args:
+            runner: the run.
+        """
+        self._start_scoring(runner, 'test', runner.test_loop)
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[ActionDataSample] | None = None,
+    ) -> None:
+        """Note the places of stand-ins; after the last batch those of all ranks.
+
+        Args:
+            runner: the run.
+            batch_idx: of the batch.
+            data_batch: as the loader gave it.
+            outputs: predictions.
+        """
+        self._after_scoring(runner, 'val', runner.val_loop, batch_idx, data_batch, outputs)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[ActionDataSample] | None = None,
+    ) -> None:
+        """Likewise.
+
+        Args:
+            runner: the run.
+            batch_idx: of the batch.
+            data_batch: as the loader gave it.
+            outputs: predictions.
+        """
+        self._after_scoring(runner, 'test', runner.test_loop, batch_idx, data_batch, outputs)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report how many are not scored.
+
+        Args:
+            runner: the run.
+            metrics: to which the number is added.
+        """
+        self._end_scoring(runner, 'val', runner.val_loop, metrics)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Likewise.
+
+        Args:
+            runner: the run.
+            metrics: to which the number is added.
+        """
+        self._end_scoring(runner, 'test', runner.test_loop, metrics)
+
+    # --- Within -----------------------------------------------------------------------------------
+
+    def _start(self, runner: Runner, name: str, dataset: Any, goes_on: bool = False) -> None:
+        path = Path(runner.work_dir) / FILE_NAME
+        if not self._all and path.is_file():
+            self._all = read_bad_videos(path)
+        wrappers = skip_bad_videos_in(dataset)
+        own = self._all.pop(name, BadVideos())
+        if wrappers:
+            bad = own.bad_videos if goes_on else {}
+            for wrapper in wrappers:
+                wrapper.has_hook = True
+                bad |= wrapper.left_out
+            self._all[name] = BadVideos(sum(w.num_videos for w in wrappers), bad)
+        self._new[name], self._seen, self._unscored = {}, 0, set()
+
+    def _share(self, runner: Runner, name: str, dataset: Any) -> None:
+        """All ranks learn, the first writes; all end over the share."""
+        wrappers = skip_bad_videos_in(dataset)
+        if not wrappers:
+            return
+        found = {k: v for part in all_gather_object(self._new[name]) for k, v in part.items()}
+        self._new[name] = {}
+        bad = self._all[name].bad_videos
+        fresh = {path: reason for path, reason in found.items() if path not in bad}
+        bad |= fresh
+        for path, reason in fresh.items():
+            runner.logger.warning(f'BadVideosHook: {path} can not be read: {reason}')
+        if get_rank() == 0:
+            write_bad_videos(Path(runner.work_dir) / FILE_NAME, self._all)
+        num_videos = self._all[name].num_videos
+        share = max(wrapper.max_share for wrapper in wrappers)
+        if len(bad) / max(1, num_videos) > share:
+            raise RuntimeError(too_many(type(self).__name__, share, num_videos, bad))
+
+    def _start_scoring(self, runner: Runner, name: str, loop: ValLoop | TestLoop) -> None:
+        self._start(runner, name, loop.dataloader.dataset)
+        if name in self._all:
+            for metric in loop.evaluator.metrics:
+                metric.compute_metrics = functools.partial(
+                    _without, metric.compute_metrics, self._unscored
+                )
+
+    def _after_scoring(
+        self,
+        runner: Runner,
+        name: str,
+        loop: ValLoop | TestLoop,
+        batch_idx: int,
+        data_batch: dict | None,
+        outputs: Sequence[ActionDataSample] | None,
+    ) -> None:
+        if name not in self._all:
+            return
+        for sample, output in zip(_samples(data_batch), outputs or (), strict=True):
+            if META_KEY in sample.metainfo:
+                self._new[name] |= dict(sample.metainfo[META_KEY])
+                # As mmengine.dist.collect_results puts the ranks' results together.
+                self._unscored.add(self._seen * get_world_size() + get_rank())
+                output.pop('pred_label', None)  # later hooks do not count it
+            self._seen += 1
+        for metric in loop.evaluator.metrics if self._unscored else ():
+            if len(metric.results) != self._seen:
+                raise RuntimeError(
+                    f'{type(self).__name__}: a metric must have one result for each video, got '
+                    f'{len(metric.results)} of {type(metric).__name__} for {self._seen}, one of '
+                    'which is not to be scored; leave bad videos out before, with known= of '
+                    'SkipBadVideos.'
+                )
+        if batch_idx == len(loop.dataloader) - 1:
+            for places in all_gather_object(self._unscored):
+                self._unscored |= places
+            self._share(runner, name, loop.dataloader.dataset)
+
+    def _end_scoring(
+        self,
+        runner: Runner,
+        name: str,
+        loop: ValLoop | TestLoop,
+        metrics: dict[str, float] | None,
+    ) -> None:
+        if name not in self._all:
+            return
+        for metric in loop.evaluator.metrics:
+            del metric.compute_metrics  # the class's own again
+        found = self._all[name]
+        if metrics is not None:
+            metrics[META_KEY] = len(found.bad_videos)
+        if found.bad_videos:
+            runner.logger.warning(
+                f'{type(self).__name__}: {found} could not be read and are not scored: '
+                f'{shown(found.bad_videos)}'
+            )
+
+
+def _samples(data_batch: dict | None) -> Sequence[ActionDataSample]:
+    return data_batch['data_samples'] if isinstance(data_batch, dict) else ()
+
+
+def _without(compute_metrics: Callable[[list], dict], unscored: set[int], results: list) -> dict:
+    return compute_metrics([r for place, r in enumerate(results) if place not in unscored])
