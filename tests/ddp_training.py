@@ -36,11 +36,11 @@ def train(model, batches, lr, share):
     return dict(first=grads[0], last=grads[-1], parameters=module.state_dict(), shares=shares)
 
 
-def two_processes(worker, port, folder, *arguments):
+def two_processes(worker, folder, *arguments):
     """Run a script on two ranks; returns what each wrote to ``folder/rankN.pth``."""
     env = dict(os.environ, PYTHONPATH=str(TESTS), OMP_NUM_THREADS='1')
     command = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    command += [f'--master_port={port}', str(worker), str(folder), *arguments]
+    command += ['--standalone', str(worker), str(folder), *arguments]  # on a port that is free
     subprocess.run(command, check=True, env=env, timeout=300)
     return [torch.load(folder / f'rank{rank}.pth') for rank in range(2)]
 

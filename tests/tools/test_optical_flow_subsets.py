@@ -142,12 +142,9 @@ def test_killed_at_any_time(clean, demo_set, tmp_path, after):
 @pytest.mark.slow
 def test_two_processes_of_a_launcher(clean, demo_set, tmp_path):
     """Also where a run of one process has begun."""
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
     out = tmp_path / 'subsets.json'
     journal = tmp_path / 'subsets.json.partial'
-    launcher = ('-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}')
+    launcher = ('-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone')
     arguments = command(demo_set, out, '--launcher', 'pytorch', '--workers', 1)
     launched = subprocess.run(
         [sys.executable, '-W', 'ignore', *launcher, *map(str, arguments)],

@@ -135,7 +135,7 @@ def test_killed_and_gone_on_with_by_two_ranks_it_has_the_same_bytes(config, tmp_
     assert 10 < written(out) < total and content(out) != expected
     with pytest.raises(ValueError, match='views missing; the command that began it'):
         TeacherStore.complete(out)
-    launcher = ('-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29671')
+    launcher = ('-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone')
     command = tool_command(TOOL, config, '--out', out, '--launcher', 'pytorch')
     place = command.index(TOOL)
     subprocess.run(

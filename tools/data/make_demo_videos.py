@@ -107,8 +107,10 @@ def main() -> None:
     parser.add_argument('--test', type=int, default=10, help='test videos a class')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
-    if min(args.train, args.test) < 1:
-        parser.error(f'--train and --test must be 1 or more, got {args.train} and {args.test}')
+    if args.train < 1 or args.test < 0:
+        parser.error(
+            f'--train must be 1 or more and --test not negative, got {args.train} and {args.test}'
+        )
     make_videos(args.out, dict(train=args.train, test=args.test), args.seed)
 
 

@@ -8,13 +8,11 @@ import torch
 from ddp_training import assert_equal, train, two_processes
 
 
-@pytest.mark.parametrize('teachers, port', [('frozen', 29621), ('trained', 29622)])
-def test_two_processes_equal_the_joined_batch_without_static_samples_on_one(
-    tmp_path, teachers, port
-):
+@pytest.mark.parametrize('teachers', ['frozen', 'trained'])
+def test_two_processes_equal_the_joined_batch_without_static_samples_on_one(tmp_path, teachers):
     """50 steps, find_unused_parameters=False."""
     script = Path(worker.__file__)
-    ranks = two_processes(script, port, tmp_path, teachers)
+    ranks = two_processes(script, tmp_path, teachers)
     assert set(ranks[1]['shares']) == {0.0}
     assert 1.0 in ranks[0]['shares'] and min(ranks[0]['shares']) < 1.0
 

@@ -9,7 +9,7 @@ from ddp_training import assert_equal, train, two_processes
 
 def test_two_processes_equal_the_joined_batch_with_an_empty_group_on_each(tmp_path):
     """50 steps, find_unused_parameters=False."""
-    ranks = two_processes(Path(worker.__file__), 29611, tmp_path)
+    ranks = two_processes(Path(worker.__file__), tmp_path)
     assert set(ranks[0]['shares']) == {1.0}  # on rank 0 the global pathway teaches no sample
     assert set(ranks[1]['shares']) == {0.0}
 

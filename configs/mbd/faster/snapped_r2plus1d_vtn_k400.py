@@ -1,10 +1,10 @@
 """A test whose global clips stand on one grid of frames: a quarter of the frames for the ViT.
 
-    tools/dist_train.sh configs/mbd/cheaper_test/snapped_r2plus1d_vtn_k400.py 8
+    tools/dist_train.sh configs/mbd/faster/snapped_r2plus1d_vtn_k400.py 8
 
 Nothing is trained for it: instead of training, test the main config's checkpoint with this file,
 
-    tools/dist_test.sh configs/mbd/cheaper_test/snapped_r2plus1d_vtn_k400.py CHECKPOINT 8
+    tools/dist_test.sh configs/mbd/faster/snapped_r2plus1d_vtn_k400.py CHECKPOINT 8
 
 and expect the same acc/local_top1. A global clip starts at most 4 frames earlier or later than in
 the paper, so acc/global_top1 and acc/fused_top1 may differ a little: give them as such.

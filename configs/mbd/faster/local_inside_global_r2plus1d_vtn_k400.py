@@ -1,6 +1,6 @@
 """MBD on Kinetics-400, each local clip inside the global clip's span: less to decode.
 
-    tools/dist_train.sh configs/mbd/frames/local_inside_global_r2plus1d_vtn_k400.py 8
+    tools/dist_train.sh configs/mbd/faster/local_inside_global_r2plus1d_vtn_k400.py 8
 
 Beyond the paper, which does not say how the two clips of a video lie. In training the 16 local
 frames come from the 121 that the global ones span; both pathways see the same moment, and the ends
