@@ -33,12 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=VIDEO_BACKENDS,
         help="ours instead of the config's; stock keeps its own",
     )
+    parser.add_argument('--decode-short-side', type=int, help='of ours, pixels, with decord')
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
     """Measure; see the module."""
     step = pathway_step(args.config, args.pipeline)
-    together = TRANSFORMS.build({**step, **(dict(backend=args.backend) if args.backend else {})})
+    ours = dict(backend=args.backend, decode_short_side=args.decode_short_side)
+    together = TRANSFORMS.build({**step, **{key: value for key, value in ours.items() if value}})
     # Alphabetically, as PathwayPipelines draws its random numbers.
     alone = {name: list(step.pathways[name]) for name in sorted(step.pathways)}
     for name, steps in alone.items():

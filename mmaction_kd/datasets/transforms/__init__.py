@@ -3,6 +3,7 @@
 from mmaction_kd.datasets.transforms.forward_opencv_decode import ForwardOpenCVDecode
 from mmaction_kd.datasets.transforms.partwise_decord_decode import PartwiseDecordDecode
 from mmaction_kd.datasets.transforms.pathway_pipelines import PathwayPipelines
+from mmaction_kd.datasets.transforms.shrinking_decord_init import ShrinkingDecordInit
 from mmaction_kd.datasets.transforms.snap_clips import SnapClips
 from mmaction_kd.datasets.transforms.uniform_three_crop import UniformThreeCrop
 
@@ -10,6 +11,7 @@ __all__ = [
     'ForwardOpenCVDecode',
     'PartwiseDecordDecode',
     'PathwayPipelines',
+    'ShrinkingDecordInit',
     'SnapClips',
     'UniformThreeCrop',
 ]

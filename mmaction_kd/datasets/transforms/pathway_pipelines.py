@@ -81,12 +81,15 @@ class PathwayPipelines(BaseTransform):
             first to the last of its frames is the whole video to the samplers of the former. Both
             then see the same moment; the ends of a video that is longer than the other's clip are
             seen less often; and there are fewer frames to decode.
+        decode_short_side: Short side, in pixels, at which large frames leave the decoder; the
+            largest that any pathway resizes to. Only with decord, see
+            :class:`ShrinkingDecordInit`. None: as they are in the file.
 
     Raises:
         TypeError: If a setting is of another type than the signature says.
         ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
-            different readers, the backend is unknown, or ``inside`` names others than pathways or
-            one that itself samples inside another.
+            different readers, the backend is unknown, ``inside`` names others than pathways or one
+            that itself samples inside another, or the backend can't decode at another size.
         ImportError: If the backend's package is missing.
 
     Example:
@@ -110,10 +113,17 @@ class PathwayPipelines(BaseTransform):
         pathways: Mapping[str, Sequence[dict]],
         backend: str = 'decord',
         inside: Mapping[str, str] | None = None,
+        decode_short_side: int | None = None,
     ) -> None:
         _check_names(pathways)
         _check_backend(backend)
+        if decode_short_side is not None and backend != 'decord':
+            raise ValueError(
+                "PathwayPipelines: decode_short_side needs backend='decord', the only one that "
+                f'shrinks frames as it decodes, got {backend!r}.'
+            )
         self.backend = backend
+        self.decode_short_side = decode_short_side
         self.inside = dict(inside or {})
         _check_inside(self.inside, pathways)
         self._samplers = {}
@@ -123,7 +133,7 @@ class PathwayPipelines(BaseTransform):
             self._samplers[name] = Compose(samplers)
             self._finishers[name] = SharedFrameSteps(later_steps)
         init, decode, self._package, in_place = VIDEO_BACKENDS[backend]
-        self._init = Compose([_agreed_step(init, pathways)])
+        self._init = Compose([_shrinking(_agreed_step(init, pathways), decode_short_side)])
         agreed = _agreed_step(decode, pathways)
         self._decoders = {
             'filename': Compose([{**agreed, 'type': in_place or agreed['type']}]),
@@ -229,10 +239,10 @@ class PathwayPipelines(BaseTransform):
         return {name: sampled[name] for name in self._samplers}
 
     def _open(self, results: dict) -> dict:
-        """Open the video file unless an earlier step did so with the same backend."""
+        """Open the video file unless an earlier step did so with the same backend and size."""
         video = {'start_index': 0, 'modality': 'RGB', **results}
         reader_package = type(video.get('video_reader')).__module__.split('.')[0]
-        if reader_package == self._package:
+        if reader_package == self._package and self.decode_short_side is None:
             return video
         for key in ('video_reader', 'avg_fps'):  # what another backend's Init may have left
             video.pop(key, None)
@@ -245,7 +255,7 @@ class PathwayPipelines(BaseTransform):
         )
         return (
             f"{self.__class__.__name__}(backend='{self.backend}', pathways=dict({pathways}), "
-            f'inside={self.inside})'
+            f'inside={self.inside}, decode_short_side={self.decode_short_side})'
         )
 
 
@@ -340,6 +350,12 @@ def _check_backend(backend: str) -> None:
             f'PathwayPipelines: backend {backend!r} needs the package {package!r}, got none '
             f'installed; run `pip install {package}`.'
         )
+
+
+def _shrinking(init: dict, short_side: int | None) -> dict:
+    if short_side is None:
+        return init
+    return {**init, 'type': 'mmaction_kd.ShrinkingDecordInit', 'short_side': short_side}
 
 
 def _check_inside(inside: Mapping[str, str], pathways: Mapping[str, Sequence[dict]]) -> None:
