@@ -69,6 +69,7 @@ def good(tmp_path_factory):
         PathwayPipelines=dict(pathways=dict(near=STEPS, far=STEPS)),
         R2Plus1d50={},
         SelectivityMetric=dict(subsets=SUBSETS),
+        ShrinkingDecordInit=dict(short_side=8),
         SkipBadVideos=dict(dataset=videos, lazy_init=True),
         StoredTeacherViews=dict(dataset=videos, store='none', lazy_init=True),
         SubsetAccMetric=dict(subsets=SUBSETS),
@@ -226,11 +227,14 @@ WRONG_VALUES = dict(
     ),
     MBDRecognizer=dict(features=(dict(local='backbone'), dict(local_pathway={}))),
     OpticalFlowSubset=dict(subset=CHOICE),
-    PathwayPipelines=dict(pathways=({},), backend=CHOICE, inside=(dict(near='x'),)),
+    PathwayPipelines=dict(
+        pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT
+    ),
     R2Plus1d50=dict(frozen_stages=(-2, 5)),
     SelectivityMetric=dict(
         subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
     ),
+    ShrinkingDecordInit=dict(short_side=COUNT),
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
     SubsetAccMetric=dict(subsets=NO_SUBSETS[:3], collect_device=CHOICE),
     UniformThreeCrop=dict(crop_size=COUNT),

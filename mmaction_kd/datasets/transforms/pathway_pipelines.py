@@ -14,6 +14,7 @@ from mmaction.utils import get_str_type
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
+from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.transforms.shared_frames import SharedFrameSteps
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import TRANSFORMS
@@ -89,7 +90,8 @@ class PathwayPipelines(BaseTransform):
         TypeError: If a setting is of another type than the signature says.
         ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
             different readers, the backend is unknown, ``inside`` names others than pathways or one
-            that itself samples inside another, or the backend can't decode at another size.
+            that itself samples inside another, or ``decode_short_side`` is less than 1 or not for
+            this backend.
         ImportError: If the backend's package is missing.
 
     Example:
@@ -122,6 +124,7 @@ class PathwayPipelines(BaseTransform):
                 "PathwayPipelines: decode_short_side needs backend='decord', the only one that "
                 f'shrinks frames as it decodes, got {backend!r}.'
             )
+        check_range('PathwayPipelines', 'decode_short_side', decode_short_side, 1)
         self.backend = backend
         self.decode_short_side = decode_short_side
         self.inside = dict(inside or {})

@@ -27,9 +27,7 @@ class ShrinkingDecordInit(DecordInit):
 
     Args:
         short_side: of the frames, pixels; a video whose own is no larger is read as it is.
-        io_backend: as in MMAction2's DecordInit, as all that follows.
-        num_threads: likewise.
-        kwargs: likewise.
+        kwargs: of MMAction2's DecordInit, such as ``num_threads``.
 
     Raises:
         TypeError: a setting is of another type than the signature says.
@@ -37,10 +35,8 @@ class ShrinkingDecordInit(DecordInit):
     """
 
     @checked_options
-    def __init__(
-        self, short_side: int, io_backend: str = 'disk', num_threads: int = 1, **kwargs: Any
-    ) -> None:
-        super().__init__(io_backend, num_threads, **kwargs)
+    def __init__(self, short_side: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         check_range('ShrinkingDecordInit', 'short_side', short_side, 1)
         self.short_side = short_side
 
