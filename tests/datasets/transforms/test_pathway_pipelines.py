@@ -407,7 +407,7 @@ def test_a_step_can_not_change_what_another_pathway_sees(tiny_video):
 def test_repr():
     pathways = dict(near=pathway(), far=pathway(dict(type='Flip')))
     text = repr(PathwayPipelines(pathways, backend='opencv', inside=dict(near='far')))
-    assert text.endswith("inside={'near': 'far'})")
+    assert text.endswith("inside={'near': 'far'}, decode_short_side=None)")
     assert text.startswith("PathwayPipelines(backend='opencv', pathways=dict(far=[")
     assert 'SampleFrames(clip_len=16' in text
     assert 'near=[' in text
