@@ -10,7 +10,6 @@ import mmap
 import multiprocessing
 import os
 import pickle
-import random
 import re
 import signal
 import sys
@@ -23,7 +22,6 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any, BinaryIO
 
 import cv2
-import numpy as np
 import torch
 
 LONGEST_REASON = 300  # characters
@@ -176,17 +174,6 @@ class ReaderProcess:
                     os._exit(1)  # nothing that the parent has to finish is finished here
             theirs.close()
         return self._connection
-
-
-def seed_all(seed: int) -> None:
-    """Seed what transforms draw from.
-
-    Args:
-        seed: in [0, 2^32).
-    """
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def _how(status: int | None) -> str:

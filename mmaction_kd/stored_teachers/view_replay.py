@@ -15,6 +15,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 from torch import Tensor
 
+from mmaction_kd.random_numbers import random_state_kept
+
 Clips = Tensor | Mapping[str, 'Clips']
 
 
@@ -71,17 +73,12 @@ def random_numbers_of(seed: int) -> Iterator[None]:
     Args:
         seed: 64 bits.
     """
-    python, numpy, torchs = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
+    with random_state_kept(gpus=False):
         own = np.random.SeedSequence(seed).generate_state(3).tolist()  # or they would be correlated
         random.seed(own[0])
         np.random.seed(own[1])
         torch.default_generator.manual_seed(own[2])
         yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(torchs)
 
 
 def build_dataset(cfg: Mapping, owner: str) -> BaseDataset:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import random
 
 import numpy as np
-import torch
 from mmengine.dataset import worker_init_fn
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmaction_kd.random_numbers import seed_all
 from mmaction_kd.registry import HOOKS
 
 
@@ -49,9 +48,7 @@ class EpochSeedHook(Hook):
         """
         entropy = (runner.seed, runner.epoch, get_rank())
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0]) // 2  # workers add to it
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        seed_all(seed)
         loader = runner.train_dataloader
         start_worker = loader.worker_init_fn
         if isinstance(start_worker, functools.partial) and start_worker.func is worker_init_fn:

@@ -17,11 +17,7 @@ from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
-from mmaction_kd.models.distillers.frozen_teachers import (
-    FrozenTeachers,
-    random_state_kept,
-    weights_hash,
-)
+from mmaction_kd.models.distillers.frozen_teachers import FrozenTeachers, weights_hash
 from mmaction_kd.models.distillers.student_keys import name_weights_as_the_students
 from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.models.recognizers.intermediate_features import record_output
@@ -33,6 +29,7 @@ from mmaction_kd.models.recognizers.recognizer_config import (
 )
 from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
 from mmaction_kd.option_types import checked_options
+from mmaction_kd.random_numbers import random_state_kept
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest
 from mmaction_kd.stored_teachers.store_header import StoreHeader, TeacherIdentity, load_header
@@ -108,6 +105,7 @@ class DualTeacherDistiller(BaseModel):
                 'a teacher is not what it says after it was trained further.'
             )
         built_student, student_checkpoint = build_recognizer(student)
+        # Neither what the student starts from nor its videos and dropout depend on the teachers.
         with random_state_kept():
             built = {name: build_recognizer(cfg) for name, cfg in sorted(teachers.items())}
         preprocessors = {

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import numpy as np
 import torch
 from mmengine.model import BaseModel
 from torch import nn
@@ -51,16 +47,3 @@ def weights_hash(module: nn.Module) -> str:
         digest.update(f'{name} {value.dtype} {tuple(value.shape)}\n'.encode())
         digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Let the block draw random numbers as if it had not drawn any.
-
-    Building a teacher must not change what the student starts from, nor its videos and dropout.
-    """
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
-        yield
-    random.setstate(python)
-    np.random.set_state(numpy)
