@@ -33,7 +33,7 @@ model = dict(
 train_pipeline = [
     dict(
         type='mmaction_kd.PathwayPipelines',
-        backend='opencv',  # the frames of decord in about half its time
+        backend='opencv',  # the frames of decord on one core, see configs/README.md
         pathways=dict(
             local_pathway=_base_.local_train_pipeline, global_pathway=_base_.global_train_pipeline
         ),
