@@ -76,8 +76,8 @@ class PathwayPipelines(BaseTransform):
             kind that is used; the pathways must agree on these.
         backend: What reads video files: ``decord``, ``pyav`` or ``opencv``. On the files tried they
             give the same frames, but for rounding in some old AVI (2 of 255 at most), OpenCV in
-            the least CPU time. PyAV knows no number of frames of WebM and Matroska, and turns no video
-            whose header asks for it.
+            the least CPU time. PyAV knows no number of frames of WebM and Matroska, and turns no
+            video whose header asks for it.
         inside: Maps a pathway's name to that of another, which samples first: what lies from the
             first to the last of its frames is the whole video to the samplers of the former. Both
             then see the same moment; the ends of a video that is longer than the other's clip are
