@@ -61,12 +61,26 @@ def checked_options(make: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(make)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         owner = type(args[0]).__name__ if names[0] == 'self' else make.__name__
-        for key, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
-            if key in wanted() and not is_of_type(value, wanted()[key]):
-                raise TypeError(f'{owner}: {key} must be {name_of(wanted()[key])}, got {value!r}.')
+        check_types(owner, {**dict(zip(names, args, strict=False)), **kwargs}, wanted())
         return make(*args, **kwargs)
 
     return checked
+
+
+def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse options of another type than is wanted, by name.
+
+    Args:
+        owner: the component that the user configures.
+        options: what the user gave, by name.
+        wanted: annotations by name; an option that has none is any.
+
+    Raises:
+        TypeError: an option is of another type.
+    """
+    for key, value in options.items():
+        if key in wanted and not is_of_type(value, wanted[key]):
+            raise TypeError(f'{owner}: {key} must be {name_of(wanted[key])}, got {value!r}.')
 
 
 def is_of_type(value: Any, wanted: Any) -> bool:

@@ -82,6 +82,8 @@ def parse_args() -> argparse.Namespace:
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be 1 or more, got {value}')
+    if not args.tolerance >= 0:
+        parser.error(f'--tolerance must be at least 0, got {args.tolerance}')
     if args.check is not None and args.launcher != 'none':
         parser.error(f'--check runs in one process, got --launcher {args.launcher}')
     return args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import get_type_hints
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from mmaction_kd.choices import check_choice
 from mmaction_kd.motion.gray_frames import UnusableVideo, VideoSource, resize_short_side
 from mmaction_kd.motion.optical_flow import ALGORITHMS, optical_flow
+from mmaction_kd.option_types import check_types
 
 SMALLEST_SHORT_SIDE = 16  # pixels; the pyramids of the algorithms have no room below
 
@@ -35,6 +37,7 @@ class MotionSettings:
             counts, a ratio in (0, 1]; 1 is the whole frame. Flow is computed on all of it anyway.
 
     Raises:
+        TypeError: a setting is of another type.
         ValueError: a setting is out of its range.
     """
 
@@ -47,6 +50,7 @@ class MotionSettings:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
+        check_types(owner, vars(self), get_type_hints(type(self)))
         check_choice(owner, 'algorithm', self.algorithm, tuple(ALGORITHMS))
         for key, low, or_zero in (
             ('short_side', SMALLEST_SHORT_SIDE, True),

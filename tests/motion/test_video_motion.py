@@ -197,3 +197,17 @@ def test_frames_of_two_sizes():
 def test_settings_out_of_range(settings, words):
     with pytest.raises(ValueError, match=f'MotionSettings: {words}'):
         MotionSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    'setting, words',
+    [
+        (dict(short_side=128.0), 'short_side must be a whole number, got 128.0'),
+        (dict(stride='2'), "stride must be a whole number, got '2'"),
+        (dict(centre_crop=True), 'centre_crop must be a number, got True'),
+        (dict(algorithm=None), 'algorithm must be a string, got None'),
+    ],
+)
+def test_settings_of_another_type(setting, words):
+    with pytest.raises(TypeError, match=f'MotionSettings: {words}'):
+        MotionSettings(**setting)

@@ -104,7 +104,7 @@ def test_a_config_with_its_wrappers(check, demo_set, tmp_path):
         (['a.py', '--videos', 'b'], 'a .py none'),
         (['a.txt', '--videos', 'b', '--cfg-options', 'c=1'], '--cfg-options must be for a config'),
         (['a.py', '--workers', '0'], '--workers must be 1 or more'),
-        (['a.py', '--timeout', '0'], '--timeout more than 0, got'),
+        (['a.py', '--timeout', '0'], '--timeout above 0 and finite, got'),
     ],
 )
 def test_arguments_that_are_refused(check, arguments, words, tmp_path, capsys):

@@ -150,3 +150,17 @@ def test_what_can_not_be_told_is_refused(run, tmp_path):
         cfg.dump(tmp_path / 'cfg.py')
         with pytest.raises(ValueError, match=words):
             run(whole, '--config', tmp_path / 'cfg.py', '--out', tmp_path)
+
+
+@pytest.mark.parametrize(
+    'given, words',
+    [
+        (('--gmacs', 1, 1, '--tolerance', 'nan'), '--tolerance must be at least 0, got nan'),
+        (('--gmacs', 'nan', 1), '--gmacs must be two numbers above 0, got [nan, 1.0]'),
+        (('--gmacs', 1, 0), '--gmacs must be two numbers above 0, got [1.0, 0.0]'),
+    ],
+)
+def test_numbers_out_of_range_are_told(run, capsys, tmp_path, given, words):
+    with pytest.raises(SystemExit):
+        run('a.pkl', '--out', tmp_path, *given)
+    assert words in capsys.readouterr().err

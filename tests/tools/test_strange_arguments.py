@@ -17,6 +17,8 @@ VALUES = [
     ('data/make_demo_videos.py', ['out'], '--test', 'ten'),
     ('data/optical_flow_subsets.py', ['a.py', '--out', 'a.json'], '--workers', '0'),
     ('data/optical_flow_subsets.py', ['a.py'], '--out', 'a.txt'),
+    ('data/check_videos.py', ['a.py', '--out', 'a.json'], '--timeout', 'nan'),
+    ('store_teachers.py', ['a.py'], '--tolerance', 'nan'),
     ('analysis_tools/benchmark.py', ['temporal-encoder'], '--pairs', '0'),
     ('analysis_tools/benchmark.py', ['temporal-encoder'], '--threads', '0'),
 ]

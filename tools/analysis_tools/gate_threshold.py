@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -214,7 +215,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--apply', metavar='TEST.pkl', help='dump to tell the result of')
     args = parser.parse_args()
-    if args.tolerance is not None and args.tolerance < 0:
+    if args.gmacs is not None and not all(0 < cost < math.inf for cost in args.gmacs):
+        parser.error(f'--gmacs must be two numbers above 0, got {args.gmacs}')
+    if args.tolerance is not None and not args.tolerance >= 0:
         parser.error(f'--tolerance must be at least 0, got {args.tolerance}')
     return args
 

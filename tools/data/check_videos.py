@@ -15,6 +15,7 @@ or not.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -61,10 +62,10 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'a .txt must have --videos, a .py none, got {args.videos} for {args.source}')
     if args.cfg_options and args.source.endswith('.txt'):
         parser.error(f'--cfg-options must be for a config, got {args.source}')
-    if args.workers < 1 or args.timeout <= 0:
+    if args.workers < 1 or not 0 < args.timeout < math.inf:
         parser.error(
-            f'--workers must be 1 or more and --timeout more than 0, got {args.workers} and '
-            f'{args.timeout}'
+            '--workers must be 1 or more and --timeout above 0 and finite, got '
+            f'{args.workers} and {args.timeout}'
         )
     return args
 
