@@ -130,3 +130,21 @@ def test_only_a_config_of_a_data_set_with_its_own_list_can_be_wrapped(recorded):
     inside = dict(type='mmaction_kd.StoredTeacherViews', dataset=data, store=str(store))
     around = DATASETS.build(dict(repeated, dataset=inside))
     assert len(around) == 6 and drawn_views([around[4]], store)[0][0] == 1
+
+
+def test_a_video_that_broke_since_gives_way_to_a_stored_view_of_another(tiny_videos, tmp_path):
+    """Within SkipBadVideos; the sample that stands for it has its own clip's logits."""
+    data = tiny_store.dataset_config(tiny_videos, tmp_path)
+    model = tiny_store.model_config(tiny_store.teacher_checkpoints(tmp_path))
+    tiny_store.record(model, data, tmp_path / 'store')
+    broken = tmp_path / 'videos/other.mp4'
+    broken.write_bytes(broken.read_bytes()[:100])
+    views = tiny_store.stored_views(data, tmp_path / 'store')
+    around = DATASETS.build(dict(type='mmaction_kd.SkipBadVideos', dataset=views, max_share=0.5))
+    sample = around[1]
+    ((place, view),) = drawn_views([sample], tmp_path / 'store')
+    ((name, _),) = sample['data_samples'].get('bad_videos')
+    assert place != 1 and name == str(broken)
+    stored = TeacherStore.complete(tmp_path / 'store').read(place, view)
+    for teacher, logits in stored.logits.items():
+        assert np.array_equal(sample['data_samples'].get(f'{teacher}_logits').numpy(), logits)
