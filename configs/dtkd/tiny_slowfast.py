@@ -69,7 +69,7 @@ train_pipeline = [
     dict(type='Resize', scale=(-1, 56)),
     dict(type='RandomCrop', size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename',)),  # errors name the video
 ]
 test_pipeline = [  # 3 clips x 1 crop: enough here, and cheap
     dict(type='DecordInit'),
@@ -78,7 +78,7 @@ test_pipeline = [  # 3 clips x 1 crop: enough here, and cheap
     dict(type='Resize', scale=(-1, 56)),
     dict(type='CenterCrop', crop_size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename',)),
 ]
 
 train_dataloader = dict(

@@ -25,7 +25,7 @@ train_pipeline = [
     dict(type='Resize', scale=(56, 56), keep_ratio=False),
     dict(type='RandomCrop', size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir',)),  # errors name the video
 ]
 test_pipeline = [  # 3 clips x 1 crop
     dict(type='SampleFrames', clip_len=16, frame_interval=6, num_clips=3, test_mode=True),
@@ -33,7 +33,7 @@ test_pipeline = [  # 3 clips x 1 crop
     dict(type='Resize', scale=(56, 56), keep_ratio=False),
     dict(type='CenterCrop', crop_size=48),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir',)),
 ]
 test_data = dict(
     type='RawframeDataset',

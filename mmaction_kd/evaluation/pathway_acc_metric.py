@@ -7,6 +7,7 @@ from typing import Any
 
 from mmaction.evaluation import AccMetric
 
+from mmaction_kd.evaluation.scored_video import scored_video
 from mmaction_kd.registry import METRICS
 
 FIELDS = {'fused': 'pred_score', 'local': 'local_score', 'global': 'global_score'}
@@ -22,6 +23,8 @@ class PathwayAccMetric(AccMetric):
     Where the gate of an AdaptiveFusionHead kept videos from the global pathway, ``acc/global_...``
     are over those that it saw (absent if it saw none), and ``acc/global_share`` is their share.
 
+    Each video has one class: soft labels and several classes a video are refused.
+
     Args are those of :class:`mmaction.evaluation.AccMetric`.
     """
 
@@ -31,21 +34,20 @@ class PathwayAccMetric(AccMetric):
         Args:
             data_batch: not used.
             data_samples: predictions of an MBDRecognizer, as dicts.
+
+        Raises:
+            ValueError: a video has no one class among those of the scores.
+            FloatingPointError: a score is NaN or infinite.
         """
-        super().process(
-            data_batch,
-            [
-                dict(
-                    gt_label=sample['gt_label'],
-                    pred_score={
-                        name: sample[field]
-                        for name, field in FIELDS.items()
-                        if name != 'global' or field in sample
-                    },
-                )
-                for sample in data_samples
-            ],
-        )
+        found = []
+        for place, sample in enumerate(data_samples):
+            names = [name for name in FIELDS if name != 'global' or FIELDS[name] in sample]
+            seen = scored_video(
+                type(self).__name__, sample, place, [FIELDS[name] for name in names]
+            )
+            pred = {name: seen[FIELDS[name]] for name in names}
+            found.append(dict(gt_label=seen['gt_label'], pred_score=pred))
+        super().process(data_batch, found)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Count.

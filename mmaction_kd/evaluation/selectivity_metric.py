@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.evaluation.scored_video import scored_video
 from mmaction_kd.models.losses.hybrid_score import kl_divergence
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import METRICS
@@ -109,12 +110,17 @@ class SelectivityMetric(BaseMetric):
             data_samples: predictions, as dicts.
 
         Raises:
-            ValueError: a field is missing, is no distribution over all classes, or the direction
-                asks for the logarithm of 0.
+            ValueError: a field is missing, is no distribution over all classes, the video has no
+                one class among them, or the direction asks for the logarithm of 0.
+            FloatingPointError: a score is NaN or infinite.
         """
-        for sample in data_samples:
+        fields = ['pred_score', *(f'{name}_score' for name in self.teachers)]
+        for place, sample in enumerate(data_samples):
+            for field in fields:
+                self._check_field(sample, field)
+            sample = scored_video(type(self).__name__, sample, place, fields)
             student = self._probs(sample, 'pred_score')
-            result: dict[str, float | str] = dict(subset=self.subset_of[int(sample['gt_label'])])
+            result: dict[str, float | str] = dict(subset=self.subset_of[sample['gt_label'].item()])
             for name in self.teachers:
                 teacher = self._probs(sample, f'{name}_score')
                 result[name] = self._kl(name, teacher, student)
@@ -141,13 +147,15 @@ class SelectivityMetric(BaseMetric):
             found |= {f'{subset}_{key}': value for key, value in values.items()}
         return found
 
-    def _probs(self, sample: dict, field: str) -> Tensor:
-        me, num_classes = type(self).__name__, len(self.subset_of)
+    def _check_field(self, sample: dict, field: str) -> None:
         if field not in sample:
             raise ValueError(
-                f"{me}: a data sample must hold '{field}', got {sorted(sample)}; evaluate the "
-                'distiller, whose predictions hold the scores of its teachers.'
+                f"{type(self).__name__}: a data sample must hold '{field}', got {sorted(sample)}; "
+                'evaluate the distiller, whose predictions hold the scores of its teachers.'
             )
+
+    def _probs(self, sample: dict, field: str) -> Tensor:
+        me, num_classes = type(self).__name__, len(self.subset_of)
         probs = sample[field].detach().cpu().double()
         if probs.shape != (num_classes,) or abs(probs.sum() - 1) > 1e-2 or probs.min() < 0:
             raise ValueError(

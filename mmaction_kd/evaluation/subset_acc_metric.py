@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from mmaction.evaluation import AccMetric
 from mmengine.logging import MMLogger
 
 from mmaction_kd.choices import check_choice
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.evaluation.scored_video import scored_video
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import METRICS
 
@@ -36,7 +40,8 @@ class SubsetAccMetric(AccMetric):
 
     Reports ``acc/top1``, ``acc/top5``, ``acc/mean1`` and for each subset s ``acc/s_mean1``: the
     mean over the classes of s, each by its own videos, predictions being over all K classes.
-    Classes without videos are left out of it. Logs a table with every class, worst first.
+    Classes without videos are left out of it. Logs a table with every class, worst first. Each
+    video has one class: soft labels and several classes a video are refused.
 
     Args:
         subsets: class indices of each subset, each class in exactly one; or the path of a file
@@ -63,6 +68,22 @@ class SubsetAccMetric(AccMetric):
         self.subsets = subset_indices(subsets)
         check_partition(type(self).__name__, 'subsets', self.subsets)
         self.per_class_table = per_class_table
+
+    def process(self, data_batch: Sequence[tuple[Any, dict]], data_samples: Sequence[dict]) -> None:
+        """Take the scores of a batch.
+
+        Args:
+            data_batch: not used.
+            data_samples: predictions, as dicts.
+
+        Raises:
+            ValueError: a video has no one class among those of the scores.
+            FloatingPointError: a score is NaN or infinite.
+        """
+        me = type(self).__name__
+        super().process(
+            data_batch, [scored_video(me, sample, i) for i, sample in enumerate(data_samples)]
+        )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Count.

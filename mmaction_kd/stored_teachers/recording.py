@@ -19,6 +19,7 @@ from mmengine.dist import (
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
+from mmaction_kd.models.recognizers.class_labels import class_indices
 from mmaction_kd.stored_teachers.store_header import StoreHeader
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 from mmaction_kd.stored_teachers.view_replay import clip_checksum, replay_view, video_key
@@ -111,7 +112,7 @@ def live_views(
         What was said, batch by batch.
 
     Raises:
-        ValueError: a teacher says something that is not finite.
+        ValueError: a teacher says something that is not finite, or a label is no class, or soft.
     """
     views = [view for batch in batches for view in batch]
     places = iter(range(len(views)))
@@ -134,7 +135,12 @@ def live_views(
             collated = pseudo_collate([sample for _, sample, _, _ in made])
             data = model.data_preprocessor(collated, training=True)
             said = model.teacher_logits(data['inputs'])
-            targets = [_class_of(sample) for sample in data['data_samples']]
+            targets = class_indices(
+                'Stored teachers',
+                data['data_samples'],
+                model.distill_loss.num_classes,
+                'the teacher that is responsible',
+            ).tolist()
             for name, value in said.items():
                 logits[name] = value.float().cpu().numpy()
                 if not np.isfinite(logits[name]).all():
@@ -146,11 +152,6 @@ def live_views(
                 labels[name] = np.array([columns[name].get(y, -1) for y in targets])
         clips = np.array([clip for _, _, clip, _ in made], dtype=np.uint32)
         yield LiveViews([view for view, *_ in made], clips, logits, labels, unusable)
-
-
-def _class_of(sample: object) -> int:
-    label = sample.gt_label  # type: ignore[attr-defined]
-    return int(label[0] if label.numel() == 1 else label.argmax())
 
 
 def open_batches(store: TeacherStore, shard: int) -> list[list[View]]:
@@ -213,7 +214,7 @@ def record_store(
                 'own.'
             )
     barrier()
-    store = TeacherStore(folder, TeacherStore.begin(folder, header), writable=True)
+    store = TeacherStore(folder, TeacherStore.begin(folder, header))
     shards = range(len(store.header.shards) - 1)[get_rank() :: get_world_size()]
     batches = [batch for shard in shards for batch in open_batches(store, shard)]
     bar = ProgressBar(len(batches)) if show_progress and is_main_process() and batches else None

@@ -29,7 +29,7 @@ def teacher_distances(path: Path, subsets: Subsets) -> dict[str, dict[str, list[
     samples = []
     for index, label in enumerate(dumped.labels):
         scores = {f'{name}_score': torch.from_numpy(s[index]) for name, s in dumped.scores.items()}
-        samples.append(dict(gt_label=int(label), **scores))
+        samples.append(dict(gt_label=torch.tensor([int(label)]), **scores))
     metric.process([], samples)
     found: dict[str, dict[str, list[float]]] = {
         subset: {teacher: [] for teacher in metric.teachers} for subset in metric.teachers

@@ -28,7 +28,7 @@ train_pipeline = [
     dict(type='RandomCrop', size=256),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename',)),  # errors name the video
 ]
 val_pipeline = [
     dict(type='DecordInit'),
@@ -45,7 +45,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=256),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename',)),
 ]
 test_pipeline = [  # 10 clips x 3 crops
     dict(type='DecordInit'),
@@ -62,7 +62,7 @@ test_pipeline = [  # 10 clips x 3 crops
     dict(type='Resize', scale=(-1, 256)),
     dict(type='ThreeCrop', crop_size=256),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename',)),
 ]
 
 train_dataloader = dict(

@@ -29,6 +29,9 @@ test_pipeline = _base_.test_pipeline
 train_pipeline[1].out_of_bound_opt = 'repeat_last'
 val_pipeline[1].out_of_bound_opt = 'repeat_last'
 test_pipeline[1].out_of_bound_opt = 'repeat_last'
+train_pipeline[-1].meta_keys = ('filename',)  # errors name the video
+val_pipeline[-1].meta_keys = ('filename',)
+test_pipeline[-1].meta_keys = ('filename',)
 
 subsets = 'data/ucf101/subsets_split1.json'
 data_prefix = dict(video='data/ucf101/videos')

@@ -155,7 +155,8 @@ class PathwayPipelines(BaseTransform):
             dict | None: ``inputs`` maps each pathway's name to what it packed as ``inputs``.
             ``data_samples`` is one sample with the data fields and metainfo of all pathways, those
             of the alphabetically first where several have one; its metainfo ``pathways`` maps
-            each name to that pathway's metainfo. None where a pathway's step returns None, which
+            each name to that pathway's metainfo, and ``filename`` or ``frame_dir`` is there for
+            errors that name a video. None where a pathway's step returns None, which
             makes a dataset draw another sample.
 
         Raises:
@@ -176,11 +177,12 @@ class PathwayPipelines(BaseTransform):
             if pack is None:
                 return None
             packed[name] = pack
+        merged = merge_data_samples({name: pack['data_samples'] for name, pack in packed.items()})
+        source = _source_key(results)
+        if source != 'array':
+            merged.set_metainfo({source: str(results[source])})
         return dict(
-            inputs={name: pack['inputs'] for name, pack in packed.items()},
-            data_samples=merge_data_samples(
-                {name: pack['data_samples'] for name, pack in packed.items()}
-            ),
+            inputs={name: pack['inputs'] for name, pack in packed.items()}, data_samples=merged
         )
 
     def decode(self, results: dict) -> tuple[dict[str, dict], dict[int, np.ndarray]]:

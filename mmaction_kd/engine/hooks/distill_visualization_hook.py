@@ -20,6 +20,7 @@ from mmaction_kd.choices import check_range
 from mmaction_kd.engine.hooks.distill_report_hook import read_classes
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
+from mmaction_kd.video_names import video_path
 from mmaction_kd.visualization import (
     explain_video,
     figure_pixels,
@@ -140,7 +141,7 @@ class DistillVisualizationHook(Hook):
                 continue
             inputs = data_batch['inputs']
             own = {k: x[i] for k, x in inputs.items()} if isinstance(inputs, Mapping) else inputs[i]
-            video = _origin(sample, f'video {number}')
+            video = video_path(sample) or f'video {number}'
             picture = explain_video(model, own, sample, video, classes, with_grad_cam=self.grad_cam)
             pixels = figure_pixels(filmstrip_figure(picture))
             self._hand_out(runner, picture_name(video, number), pixels, step)
@@ -165,12 +166,3 @@ def has_display() -> bool:
     if sys.platform in ('darwin', 'win32'):
         return True
     return any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY'))
-
-
-def _origin(sample: ActionDataSample, otherwise: str) -> str:
-    """Path of the video or of its folder of frames; of a model with pathways that of the first."""
-    for metainfo in (sample.metainfo, *sample.metainfo.get('pathways', {}).values()):
-        for key in ('filename', 'frame_dir'):
-            if key in metainfo:
-                return str(metainfo[key])
-    return otherwise

@@ -20,6 +20,8 @@ from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
 from mmaction_kd.models.distillers.frozen_teachers import FrozenTeachers, weights_hash
 from mmaction_kd.models.distillers.student_keys import name_weights_as_the_students
 from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.recognizers.class_labels import class_indices
+from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
 from mmaction_kd.models.recognizers.intermediate_features import record_output
 from mmaction_kd.models.recognizers.recognizer_config import (
     RecognizerConfig,
@@ -27,7 +29,8 @@ from mmaction_kd.models.recognizers.recognizer_config import (
     load_recognizer,
     split_recognizer_config,
 )
-from mmaction_kd.models.recognizers.view_logits import class_indices, view_logits
+from mmaction_kd.models.recognizers.single_label import check_single_label
+from mmaction_kd.models.recognizers.view_logits import view_logits
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.random_numbers import random_state_kept
 from mmaction_kd.registry import MODELS
@@ -52,6 +55,9 @@ class DualTeacherDistiller(BaseModel):
     checkpoint loads with the student's own config in stock MMAction2. Frozen teachers are no part
     of it (see :class:`~mmaction_kd.models.distillers.frozen_teachers.FrozenTeachers`);
     :class:`~mmaction_kd.engine.TeacherHashHook` writes down which they were.
+
+    Each video has one class, whose teacher is responsible: soft labels (Mixup, CutMix) are
+    refused, blending in a preprocessor at construction, others with the first batch.
 
     Source: DTKD, section 3.2, equation (13).
 
@@ -80,8 +86,8 @@ class DualTeacherDistiller(BaseModel):
 
     Raises:
         TypeError: a setting is of another type than the signature says.
-        ValueError: the teachers are not those of the loss, one has a head of another width, or a
-            setting is not among its choices or out of range.
+        ValueError: the teachers are not those of the loss, one has a head of another width or for
+            several classes a video, or a setting is not among its choices or out of range.
     """
 
     @checked_options
@@ -108,6 +114,8 @@ class DualTeacherDistiller(BaseModel):
         # Neither what the student starts from nor its videos and dropout depend on the teachers.
         with random_state_kept():
             built = {name: build_recognizer(cfg) for name, cfg in sorted(teachers.items())}
+        for name, (model, _) in dict(built, student=(built_student, None)).items():
+            check_single_label(me, name, model)
         preprocessors = {
             name: None
             if _preprocessor(teachers[name]) in (None, _preprocessor(student))
@@ -159,6 +167,10 @@ class DualTeacherDistiller(BaseModel):
     def teachers(self) -> dict[str, BaseModel]:
         """The recognizers by name."""
         return {**self._frozen, **self.trained_teachers}
+
+    @property
+    def _models(self) -> dict[str, BaseModel]:
+        return {'student': self.student, **self.teachers}
 
     def init_weights(self) -> None:
         """Initialise as the student alone would be; load its checkpoint, and the teachers'."""
@@ -284,16 +296,24 @@ class DualTeacherDistiller(BaseModel):
             Scalars: what the student's own head returns (``loss_cls`` times 1 − α,
             ``top1_acc``, ...) and what ``distill_loss`` does; of teachers that are trained along
             ``t/loss_teacher``.
+
+        Raises:
+            ValueError: a label is no class, or soft; or with ``stored_teachers`` a sample is no
+                view of the store.
+            FloatingPointError: a loss is NaN or infinite; the model and the videos are named.
         """
-        clips = _clips(inputs, 'student')
+        me, clips = type(self).__name__, _clips(inputs, 'student')
+        targets = class_indices(
+            me, data_samples, self.distill_loss.num_classes, 'the teacher that is responsible'
+        ).to(clips.device)
         with record_output(self.student, 'cls_head') as recorded:
             losses = self.student.loss(clips, data_samples)
-        student_logits = recorded.output.reshape(len(clips), -1, recorded.output.shape[-1]).mean(1)
+        views = recorded.output.reshape(len(clips), -1, recorded.output.shape[-1])
+        student_logits = at_least_float32(views).mean(1)
         losses = {
             key: value * self.distill_loss.ce_weight if 'loss' in key else value
             for key, value in losses.items()
         }
-        targets = class_indices(data_samples).to(clips.device)
         if self.stored_teachers is None:
             teacher_logits = self._live_logits(inputs, targets)
         else:
@@ -302,6 +322,8 @@ class DualTeacherDistiller(BaseModel):
         if self.trains_teachers:
             for key, value in self.distill_loss.teacher_losses(teacher_logits, targets).items():
                 losses[key] = self.teacher_loss_weight * value
+        scores = {'student': student_logits, **teacher_logits}
+        check_losses(me, losses, scores, self._models, data_samples)
         return losses
 
     def _live_logits(self, inputs: Inputs, targets: Tensor) -> dict[str, Tensor]:
@@ -366,8 +388,14 @@ class DualTeacherDistiller(BaseModel):
             The samples with ``pred_score`` (K,) and ``pred_label`` (1,); with ``predict_teachers``
             also ``t_score`` (K,) of each teacher t: mean probability over the views, 0 outside the
             subset of a masked teacher.
+
+        Raises:
+            FloatingPointError: a score is NaN or infinite; the model and the videos are named.
         """
+        me = type(self).__name__
         samples = self.student.predict(_clips(inputs, 'student'), data_samples)
+        scores = torch.stack([sample.pred_score for sample in samples])
+        check_scores(me, dict(student=scores), self._models, samples)
         if self.predict_teachers:
             for name, teacher in self.teachers.items():
                 if name in self._frozen:
@@ -375,6 +403,7 @@ class DualTeacherDistiller(BaseModel):
                 views, _ = view_logits(teacher, _clips(inputs, name), test_mode=True)  # (N, V, D)
                 probs = self.distill_loss.teacher_probs(name, views.flatten(0, 1))
                 probs = probs.unflatten(0, views.shape[:2]).mean(1)  # (N·V, K) -> (N, K)
+                check_scores(me, {name: probs}, self._models, samples)
                 for sample, score in zip(samples, probs, strict=True):
                     sample.set_field(score, f'{name}_score')
         return samples
@@ -395,7 +424,7 @@ def logits_of(teacher: BaseModel, clips: Tensor, rows: Tensor) -> Tensor:
     if len(seen) == 0:
         return clips.new_zeros(len(clips), teacher.cls_head.num_classes, dtype=torch.float32)
     views, _ = view_logits(teacher, clips if len(seen) == len(clips) else clips[seen])
-    logits = at_least_float32(views.mean(1))
+    logits = at_least_float32(views).mean(1)
     return logits.new_zeros(len(clips), logits.shape[1]).index_copy(0, seen, logits)
 
 

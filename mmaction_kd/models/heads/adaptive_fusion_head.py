@@ -15,6 +15,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmaction_kd.choices import check_choice
+from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
@@ -118,6 +119,7 @@ class AdaptiveFusionHead(BaseModule):
     ) -> None:
         super().__init__()
         me = type(self).__name__
+        self.num_classes = num_classes
         if gate is not None and not 0 <= gate <= 1:
             raise ValueError(
                 f'{me}: gate must be a dominance, in [0, 1], or None, got {gate}; '
@@ -134,6 +136,11 @@ class AdaptiveFusionHead(BaseModule):
                 f'got {dict(dominance or {})}; a test video has no label and its f is a mean of '
                 'probabilities.'
             )
+
+    @property
+    def needs_one_class(self) -> str:
+        """By which setting each video must have one class in training; '' where it need not."""
+        return self.dominance.needs_one_class
 
     def forward(
         self,
@@ -187,7 +194,11 @@ class AdaptiveFusionHead(BaseModule):
 
         Returns:
             ``top1_acc``, a ratio in [0, 1].
+
+        Raises:
+            ValueError: the scores are not (N, K), or a target is no class index.
         """
+        check_batch(type(self).__name__, probs, targets, self.num_classes)
         score = self(probs, targets).score
         return dict(top1_acc=(score.argmax(1) == targets).float().mean())
 

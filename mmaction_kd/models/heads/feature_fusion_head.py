@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.heads.adaptive_fusion_head import AdaptiveFusionHead, FusedScores
+from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
@@ -99,6 +100,7 @@ class FeatureFusionHead(BaseModule):
 
     ``join`` is :class:`ConcatFusion`, :class:`BilinearFusion` or :class:`Conv3dFusion`. The
     weights of equation (15) are still told, from the pathways' own scores, but have no part in S.
+    The cross-entropy is of class indices; soft labels (Mixup, CutMix) are refused.
 
     Source: baselines of MBD, Fig. 6, whose settings the paper does not give.
 
@@ -153,6 +155,11 @@ class FeatureFusionHead(BaseModule):
     def needs_feats(self) -> dict[str, str]:
         """For each pathway what is to be fused: its last feature as a 'vector' or as a 'map'."""
         return {'local': 'map' if self.fusion == 'conv3d' else 'vector', 'global': 'vector'}
+
+    @property
+    def needs_one_class(self) -> str:
+        """What each training video must have one class for."""
+        return f"the cross-entropy of fusion='{self.fusion}'"
 
     def make_layers(self, dims: Mapping[str, int]) -> None:
         """Make what depends on the size of the features, before anything else is done.
@@ -210,7 +217,12 @@ class FeatureFusionHead(BaseModule):
 
         Returns:
             Scalars: ``loss_cls``, and ``top1_acc``, a ratio in [0, 1].
+
+        Raises:
+            ValueError: the scores are not (N, K), a target is no class index, or the pathways have
+                different numbers of views.
         """
+        check_batch(type(self).__name__, probs, targets, self.num_classes)
         assert feats is not None
         if self.detach:
             feats = {name: x.detach() for name, x in feats.items()}

@@ -60,20 +60,24 @@ def class_distribution(distances: Tensor, tau: float = 1.0) -> Tensor:
     return (-distances / tau).softmax(1)
 
 
-def batch_label_distribution(distances: Tensor, targets: Tensor, tau: float = 1.0) -> Tensor:
+def batch_label_distribution(distances: Tensor, counts: Tensor, tau: float = 1.0) -> Tensor:
     """Equation (1) read over the N labels of the mini-batch instead of the K classes.
 
-    ``P_i(j) = exp(−d(f_i, y_j)/τ) / Σ_{j' ≤ N} exp(−d(f_i, y_j')/τ)``
+    ``P_i(j) = exp(−d(f_i, y_j)/τ) / Σ_{j' ≤ N} exp(−d(f_i, y_j')/τ)``, the same for all labels j of
+    a class.
 
     Args:
         distances: (N, K).
-        targets: class index of every sample, (N,).
+        counts: how many labels of the mini-batch are of each class, (K,), float.
         tau: divides the distance; above 0.
 
     Returns:
-        (N, N), each row sums to 1.
+        P of one label of each class, (N, K), 0 where there is none; each row sums to 1 over the
+        labels.
     """
-    return (-distances[:, targets] / tau).softmax(1)
+    log = -distances / tau
+    total = (log + counts.log()).logsumexp(1, keepdim=True)
+    return (log - total).exp().masked_fill(counts == 0, 0)
 
 
 def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> dict[str, Tensor]:
@@ -107,7 +111,7 @@ class Dominance(nn.Module):
     Args:
         num_classes: K.
         normalizer: what (1) is normalised over: 'classes', or 'batch_labels' (the labels of the
-            mini-batch; training only).
+            mini-batch, that of all ranks; training only).
         labels: the label vectors ``y_k``: 'onehot'; 'centers' (class means of the features, one set
             a pathway, kept as an exponential moving average, one-hot at first); or the path of a
             .npy file with a matrix (K, D), D = K as ``f`` lies in the space of the scores.
@@ -174,6 +178,13 @@ class Dominance(nn.Module):
         """Whether the true labels are needed, so that it can't be used at test."""
         return self.normalizer == 'batch_labels' or self.reduce == 'target'
 
+    @property
+    def needs_one_class(self) -> str:
+        """By which setting each video must have one class in training; '' where it need not."""
+        if self.needs_targets:
+            return f"dominance with normalizer='{self.normalizer}', reduce='{self.reduce}'"
+        return "dominance with labels='centers'" if self.labels == 'centers' else ''
+
     def features(self, logits: Tensor) -> Tensor:
         """``f``: what the distances are taken of.
 
@@ -219,15 +230,16 @@ class Dominance(nn.Module):
         labels = None if self.labels == 'onehot' else self.get_buffer(f'{name}_labels')
         distances = label_distances(feats, labels, self.metric)
         if self.normalizer == 'classes':
-            probs, own = class_distribution(distances, self.tau), targets
+            probs = class_distribution(distances, self.tau)
         else:
             assert targets is not None
-            probs = batch_label_distribution(distances, targets, self.tau)
-            own = torch.arange(len(probs), device=probs.device)
+            counts = nn.functional.one_hot(targets, distances.shape[1]).sum(0).to(distances)
+            all_reduce(counts)
+            probs = batch_label_distribution(distances, counts, self.tau)
         if self.reduce == 'max':
             return probs.amax(1)
-        assert own is not None
-        return probs.gather(1, own[:, None])[:, 0]
+        assert targets is not None
+        return probs.gather(1, targets[:, None])[:, 0]
 
     def _move_centers(self, centers: Tensor, feats: Tensor, targets: Tensor) -> None:
         """Move the centre of each class in the (global) batch towards the class's mean feature."""

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice, check_range
+from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.precision import at_least_float32
@@ -96,6 +97,11 @@ class DominanceDistillLoss(nn.Module):
     The cross-entropy over all samples comes from each pathway's own head. ``sg`` stops the
     gradient: no term reaches its teacher. D, hence G, has none either.
 
+    No label enters, but by the settings that :attr:`needs_one_class` names: of soft labels (Mixup,
+    CutMix) the largest class is a target for what is told. One class (K = 1), one sample and equal
+    pathways are no exception: dominance is then a tie, every distance 0, every gradient finite.
+    Sums are in float32 or wider whatever the precision of the scores, dominance in float64.
+
     Source: MBD, equations (5)-(13). Differs from the paper: T is not given there (4 here, with T²,
     which keeps α's meaning whatever T is); the sum of (7) is a mean.
 
@@ -148,6 +154,7 @@ class DominanceDistillLoss(nn.Module):
         check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
         check_choice(me, 'projection', projection, ('student', 'teacher'))
         check_range(me, 'temperature', temperature, above=0)
+        self.num_classes = num_classes
         self.kl_weight = _one_a_pathway('kl_weight', kl_weight)
         self.mse_weight = _one_a_pathway('mse_weight', mse_weight)
         self.temperature = temperature
@@ -177,6 +184,13 @@ class DominanceDistillLoss(nn.Module):
         """Whether the intermediate features enter."""
         return self.layers in ('intermediate', 'both')
 
+    @property
+    def needs_one_class(self) -> str:
+        """By which setting each video must have one class; '' where it need not."""
+        if self.require_teacher_correct:
+            return 'require_teacher_correct=True'
+        return self.dominance.needs_one_class if self.teacher == 'dominant' else ''
+
     def forward(
         self,
         logits: Mapping[str, Tensor],
@@ -195,9 +209,13 @@ class DominanceDistillLoss(nn.Module):
             and, not summed into the loss, ``h/dominance_share`` (share of the batch that h
             dominates) and ``h/teacher_wrong_share`` (share of the samples taught to h whose teacher
             is wrong), ratios in [0, 1].
+
+        Raises:
+            ValueError: the scores are not (N, K), or a target is no class index.
         """
+        check_batch(type(self).__name__, logits, targets, self.num_classes)
         groups = self.groups(logits, targets)
-        observe('dominance', logits['local'].shape[1], targets, groups)
+        observe('dominance', self.num_classes, targets, groups)
         terms = {}
         for student, teacher in (PATHWAYS, PATHWAYS[::-1]):
             taught = groups[teacher]

@@ -9,7 +9,9 @@ def group_size(group: Tensor, reduction: str = 'group') -> Tensor:
     """How many samples a group has, ``|G|``, or N with ``reduction='batch'``; at least 1.
 
     A group is counted over all ranks and divided by their number, so that the gradient that DDP
-    averages is the one of the whole batch on a single device.
+    averages is the one of the whole batch on a single device, whatever each rank has of it. A mean
+    over the batch, as of the cross-entropy, is of each rank's own: it is that of the whole batch
+    where the ranks have equally many samples, else a mean of means.
 
     Args:
         group: mask of the group, (N,), bool.

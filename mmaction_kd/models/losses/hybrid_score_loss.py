@@ -147,14 +147,21 @@ class HybridScoreLoss(SubsetDistillLoss):
     def weights(
         self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """Equation (9), in the order of the reading; see the base class."""
-        scores = {name: self.scores(logits[name], masks[name], targets) for name in logits}
+        """Equation (9), in the order of the reading; see the base class.
+
+        In float64: in float32 the cross-entropies of teachers that are sure are all 0, and (7) can
+        not tell their order.
+        """
+        scores = {name: self.scores(z.double(), masks[name], targets) for name, z in logits.items()}
         if self.order == 'zero_then_normalise':
-            return normalise(zero_outside(scores, masks), masks)
-        weights = normalise(scores, masks)
-        if self.order == 'normalise_then_zero':
-            weights = zero_outside(weights, masks)
-        return normalise(weights, masks) if self.renormalise else weights
+            weights = normalise(zero_outside(scores, masks), masks)
+        else:
+            weights = normalise(scores, masks)
+            if self.order == 'normalise_then_zero':
+                weights = zero_outside(weights, masks)
+            if self.renormalise:
+                weights = normalise(weights, masks)
+        return {name: w.to(logits[name].dtype) for name, w in weights.items()}
 
     def scores(self, logits: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
         """Equations (5)-(8) of one teacher.

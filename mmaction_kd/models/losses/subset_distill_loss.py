@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.hybrid_score import (
     cross_entropy,
@@ -39,6 +40,10 @@ class SubsetDistillLoss(nn.Module, ABC):
 
     ``L_CE`` (12) comes from the student's own head, to be multiplied by :attr:`ce_weight`. No
     gradient of ``L_KD`` reaches a teacher, through q or through w.
+
+    Each sample has one class, whose teacher is responsible: a soft label (Mixup, CutMix) of classes
+    of two subsets has none, so that all soft labels are refused. K is at least 2, a class for each
+    of two teachers. Sums are in float32 or wider whatever the precision of the scores.
 
     Source: DTKD, equations (2), (3), (10)-(13). Differs from the paper: the constant ``w log w``,
     by which the literal (11) differs from the mean above, is left out unless asked for.
@@ -204,8 +209,10 @@ class SubsetDistillLoss(nn.Module, ABC):
             samples) and ``t/wrong_share`` (of these samples those that t gets wrong), in [0, 1].
 
         Raises:
-            ValueError: a teacher's head has another width than ``teacher_head`` says.
+            ValueError: a teacher's head has another width than ``teacher_head`` says, the
+                student's scores are not (N, K), or a target is no class index.
         """
+        check_batch(type(self).__name__, dict(student=student_logits), targets, self.num_classes)
         with torch.no_grad():
             masks = self.responsible(targets)
             logits = self._full_width(teacher_logits, self.needed(targets))

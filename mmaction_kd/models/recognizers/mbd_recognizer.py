@@ -17,6 +17,8 @@ from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
 from mmaction_kd.models.heads.adaptive_fusion_head import FusedScores
 from mmaction_kd.models.losses.dominance import PATHWAYS
 from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.recognizers.class_labels import class_indices
+from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
 from mmaction_kd.models.recognizers.intermediate_features import (
     Recorded,
     pool_to_vectors,
@@ -29,12 +31,8 @@ from mmaction_kd.models.recognizers.recognizer_config import (
     build_recognizer,
     load_recognizer,
 )
-from mmaction_kd.models.recognizers.view_logits import (
-    ScoredViews,
-    class_indices,
-    score_views,
-    view_logits,
-)
+from mmaction_kd.models.recognizers.single_label import check_single_label
+from mmaction_kd.models.recognizers.view_logits import ScoredViews, score_views, view_logits
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
 
@@ -51,6 +49,11 @@ class MBDRecognizer(BaseModel):
     where L_ce is the loss of the pathway's own head and the others come from ``distill_loss``. At
     test the mean softmax over the views of each pathway is fused by ``fusion_head`` (one that is
     trained fuses the last features, and adds its own loss).
+
+    A soft label, (K,), enters the cross-entropy of the pathways' heads as it is; dominance needs
+    none, and its largest class is what is told of accuracies. Settings that need a video's one
+    class refuse it. Blending in the preprocessors (Mixup, CutMix) is refused, see
+    :class:`~mmaction_kd.models.data_preprocessors.PathwayDataPreprocessor`.
 
     Source: MBD, sections 2.2-2.5.
 
@@ -71,7 +74,8 @@ class MBDRecognizer(BaseModel):
 
     Raises:
         TypeError: a setting is of another type than the signature says.
-        ValueError: the pathways have different numbers of classes, or a feature can't be found.
+        ValueError: the pathways have different numbers of classes, one gives a video several, or a
+            feature can't be found.
     """
 
     @checked_options
@@ -93,6 +97,7 @@ class MBDRecognizer(BaseModel):
         pathways, checkpoints = {}, {}
         for name, cfg in zip(PATHWAYS, (local_pathway, global_pathway), strict=True):
             pathways[name], checkpoints[name] = build_recognizer(cfg)
+            check_single_label('MBDRecognizer', _key(name), pathways[name])
         super().__init__(
             PathwayDataPreprocessor(
                 {_key(name): pathway.data_preprocessor for name, pathway in pathways.items()}
@@ -112,8 +117,9 @@ class MBDRecognizer(BaseModel):
                 f'MBDRecognizer: both pathways must have the same classes, got {num_classes}; set '
                 'num_classes in each cls_head.'
             )
+        self.num_classes = num_classes['local']
         dims = {name: probe_dims(pathways[name], **kw) for name, kw in self.features.items()}
-        shared = dict(num_classes=num_classes['local'])
+        shared = dict(num_classes=self.num_classes)
         self.distill_loss = MODELS.build(
             dict(distill_loss, feat_dims=dims if len(dims) == len(PATHWAYS) else None, **shared)
         )
@@ -186,24 +192,32 @@ class MBDRecognizer(BaseModel):
             Scalars: for each pathway what its own head returns (``local/loss_cls``,
             ``local/top1_acc``, ...) and what ``distill_loss`` does; ``fused/top1_acc`` and, of a
             fusion head that is trained, ``fused/loss_cls``.
+
+        Raises:
+            ValueError: a label is no class, or soft where a setting needs one class.
+            FloatingPointError: a loss is NaN or infinite; the pathway and the videos are named.
         """
+        one_class_for = self.distill_loss.needs_one_class or self.fusion_head.needs_one_class
+        targets = class_indices('MBDRecognizer', data_samples, self.num_classes, one_class_for)
         logits, feats, losses = {}, {}, {}
         last: dict[str, Tensor] = {}
         for name, pathway in self.pathways.items():
             with self._record_feature(name) as recorded:
                 scored = score_views(pathway, inputs[_key(name)], data_samples)
-            logits[name] = at_least_float32(scored.logits.mean(1))
+            logits[name] = at_least_float32(scored.logits).mean(1)
             last |= self._last_feature(name, scored)
             own = {**pathway.cls_head.loss_by_feat(logits[name], data_samples), **scored.loss_aux}
             losses.update({f'{name}/{key}': value for key, value in own.items()})
             if recorded is not None:
                 tokens = self.features[name].get('tokens', 'cls')
                 feats[name] = pool_to_vectors(recorded.output, len(data_samples), tokens)
-        targets = class_indices(data_samples).to(logits['local'].device)
+        targets = targets.to(logits['local'].device)
         losses.update(self.distill_loss(logits, feats, targets))
         probs = {name: z.detach().softmax(1) for name, z in logits.items()}
         fused = self.fusion_head.loss(probs, targets, last)
         losses.update({f'fused/{key}': value for key, value in fused.items()})
+        scores = {_key(name): z for name, z in logits.items()}
+        check_losses('MBDRecognizer', losses, scores, dict(self.named_children()), data_samples)
         return losses
 
     def _record_feature(self, name: str) -> AbstractContextManager[Recorded | None]:
@@ -236,8 +250,11 @@ class MBDRecognizer(BaseModel):
             pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars. Where the global
             pathway did not run, the fused score is the local one, ``global_weight`` is 0, and there
             is no ``global_score`` and no ``global_dominance``.
+
+        Raises:
+            FloatingPointError: a score is NaN or infinite; the pathway and the videos are named.
         """
-        local, last = self._test_scores('local', inputs)
+        local, last = self._test_scores('local', inputs, data_samples)
         unsure = data_samples
         if self.fusion_head.gate is not None:
             alone = self.fusion_head.local_alone(local)
@@ -248,18 +265,26 @@ class MBDRecognizer(BaseModel):
                 local = local[index]
                 inputs = {_key('global'): inputs[_key('global')][index]}
         if unsure:
-            global_, last_global = self._test_scores('global', inputs)
+            global_, last_global = self._test_scores('global', inputs, unsure)
             probs = {'local': local, 'global': global_}
-            _tell(unsure, probs, self.fusion_head(probs, feats=last | last_global))
+            fused = self.fusion_head(probs, feats=last | last_global)
+            self._check('fusion_head', fused.score, unsure)
+            _tell(unsure, probs, fused)
         return data_samples
 
     def _test_scores(
-        self, name: str, inputs: Mapping[str, Tensor]
+        self, name: str, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean softmax over a pathway's views, (N, K), and :meth:`_last_feature`."""
         scored = score_views(self.pathways[name], inputs[_key(name)], test_mode=True)
         probs = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
+        self._check(_key(name), probs, data_samples)
         return probs, self._last_feature(name, scored)
+
+    def _check(self, part: str, scores: Tensor, data_samples: list[ActionDataSample]) -> None:
+        check_scores(
+            'MBDRecognizer', {part: scores}, {part: self.get_submodule(part)}, data_samples
+        )
 
 
 def _tell(

@@ -1,10 +1,9 @@
-"""What any MMAction2 recognizer says of each view, and what the labels say."""
+"""What any MMAction2 recognizer says of each view."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
@@ -65,16 +64,3 @@ def view_logits(
     """
     scored = score_views(recognizer, inputs, data_samples, test_mode)
     return scored.logits, scored.loss_aux
-
-
-def class_indices(data_samples: list[ActionDataSample]) -> Tensor:
-    """Class index of each video; of a soft label its largest class.
-
-    Args:
-        data_samples: with ``gt_label``, (1,) or soft, (K,).
-
-    Returns:
-        (N,), int64.
-    """
-    labels = [sample.gt_label for sample in data_samples]
-    return torch.stack([y[0] if y.numel() == 1 else y.argmax() for y in labels])

@@ -18,6 +18,7 @@ from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmaction_kd.datasets import PathwayPipelines
 from mmaction_kd.datasets.transforms import ForwardOpenCVDecode
+from mmaction_kd.video_names import video_path
 
 READERS = dict(
     decord=('DecordInit', 'DecordDecode'),
@@ -161,6 +162,7 @@ def test_array(tiny_video):
     ours = PathwayPipelines(flip_and_leave())(
         dict(array=array, total_frames=60, start_index=0, modality='RGB')
     )
+    assert video_path(ours['data_samples']) is None
     np.testing.assert_array_equal(array, before)
     # Not the stock ArrayDecode: it hands out views, so its Flip would turn the array itself.
     expected = PathwayPipelines(flip_and_leave())(dict(filename=str(tiny_video)))
@@ -187,6 +189,7 @@ def test_rawframe_dataset(tmp_path):
     pathways = {name: rawframes(steps) for name, steps in flip_and_leave().items()}
     ours = dataset([dict(type='mmaction_kd.PathwayPipelines', pathways=pathways)])[0]
     assert ours['data_samples'].gt_label == 1
+    assert video_path(ours['data_samples']) == ours['data_samples'].frame_dir == f'{tmp_path}/.'
     for name, steps in pathways.items():
         assert torch.equal(ours['inputs'][name], dataset(steps)[0]['inputs'])
 
@@ -361,6 +364,7 @@ def test_label_and_fields_and_metainfo_of_all_pathways(tiny_video):
     data = PathwayPipelines(pathways)(dict(filename=str(tiny_video), label=7))
     sample = data['data_samples']
     assert sample.gt_label.tolist() == [7]
+    assert video_path(sample) == sample.filename == str(tiny_video)
     assert sample.img_shape == (36, 36)
     assert sample.pathways['local_pathway'] == dict(img_shape=(28, 28))
     assert sample.frame_interval == 1

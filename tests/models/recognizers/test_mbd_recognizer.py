@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny_mbd
 import torch
+from autocast_types import AUTOCAST_TYPES
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
@@ -313,7 +314,7 @@ def test_a_pathways_weights_load_in_stock_mmaction(tmp_path):
     assert all(torch.equal(a.pred_score, b.pred_score) for a, b in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('dtype', AUTOCAST_TYPES)
 def test_a_step_under_autocast_is_finite_and_close(dtype):
     model = tiny_mbd.build()
     inputs, samples = tiny_mbd.batch(4)

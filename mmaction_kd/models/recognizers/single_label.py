@@ -1,0 +1,31 @@
+"""Distillation is of models that give a video one class of several."""
+
+from __future__ import annotations
+
+from mmaction.models.losses import BCELossWithLogits, HVULoss
+from mmengine.model import BaseModel
+
+
+def check_single_label(owner: str, name: str, recognizer: BaseModel) -> None:
+    """Refuse a recognizer that gives a video several classes.
+
+    Its scores are one sigmoid a class; dominance, soft targets and fusion are of a softmax over
+    the classes.
+
+    Args:
+        owner: the component that the user configures.
+        name: what the recognizer is to it.
+        recognizer: built.
+
+    Raises:
+        ValueError: its head is for several classes a video.
+    """
+    head = recognizer.cls_head
+    loss = getattr(head, 'loss_cls', None)  # not of a head without MMAction2's BaseHead
+    several = getattr(head, 'multi_class', False)
+    if several or isinstance(loss, BCELossWithLogits | HVULoss):
+        got = 'multi_class=True' if several else f'loss_cls of type {type(loss).__name__}'
+        raise ValueError(
+            f'{owner}: the head of {name} must give a video one class, got {got}; use '
+            "multi_class=False with loss_cls=dict(type='CrossEntropyLoss')."
+        )
