@@ -1,16 +1,91 @@
-"""Files that are there whole or not at all, whenever the process is killed."""
+"""Files that are there whole or not at all, whether the process is killed or the disk is full."""
 
+from __future__ import annotations
+
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+from mmaction_kd.process_lock import open_locked
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under another name, then give it its own.
+    """Write a file under another name, then give it its own; see :func:`whole_file`.
 
     Args:
         path: where to; what is there is replaced.
         content: text (UTF-8) or bytes.
+
+    Raises:
+        OSError: it can not be written; the error names it.
     """
-    temporary = path.with_name(f'{path.name}.part')
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
+    with whole_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A stream into a file that has its name once it is whole, and on the disk.
+
+    Until then it is ``NAME.part`` beside, which an error removes and a next run replaces. Of two
+    processes that write the same file the second waits for the first.
+
+    Args:
+        path: where to; what is there is replaced.
+
+    Yields:
+        The stream, for bytes.
+
+    Raises:
+        OSError: it can not be written; the error names it.
+    """
+    part = path.with_name(f'{path.name}.part')
+    with naming_file(path), open_locked(part, wait=True) as file:
+        try:
+            file.truncate()
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if os.name == 'nt':
+                file.close()  # Windows moves no open file
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """Say of a file that can not be written which it is, and what to do.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: of the same type and number as the one within.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f'Writing: there must be room for {path}, and the right to write it, got '
+            f'{error.strerror or error}; see to that and give the same command again: what was '
+            'there before still is.',
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """That the new name is on the disk, too, before anything that it replaces is removed."""
+    if os.name == 'nt':
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems can not, and need not
+    finally:
+        os.close(descriptor)

@@ -19,7 +19,7 @@ import copy
 import json
 import os
 import shlex
-import subprocess
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,11 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.child_command import end_command, start_command
 from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.last_checkpoint import find_last_checkpoint
+from mmaction_kd.process_lock import only_process
+from mmaction_kd.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import is_trained, newest_test
 from mmaction_kd.whole_file import write_whole
 
@@ -240,7 +244,7 @@ class Procedure:
     def write(self, name: str, cfg: Config) -> Path:
         """Write a config where its command finds it."""
         path = self.configs / f'{name}.py'
-        cfg.dump(path)
+        write_whole(path, cfg.pretty_text)
         return path
 
     def train_and_test(self, name: str, cfg: Config) -> None:
@@ -257,7 +261,7 @@ class Procedure:
         if not is_trained(work, cfg):
             sys.exit(f'dtkd: {name} must have been trained to its end; see the log in {work}.')
         if name not in self.results():
-            checkpoint, test = Path((work / 'last_checkpoint').read_text()), work / 'test'
+            checkpoint, test = find_last_checkpoint(work), work / 'test'
             script = TOOLS / 'dist_test.sh'
             command([script, config, checkpoint, self.devices, '--work-dir', test])
             found = self.results() | {name: newest_test(test)}
@@ -272,7 +276,11 @@ def command(words: Iterable[object]) -> None:
     """Print and run a step; stop where it fails."""
     line = [str(word) for word in words]
     print(f'$ {shlex.join(line)}', flush=True)
-    code = subprocess.run(line, env={**os.environ, 'PYTHON': sys.executable}).returncode
+    process = start_command(line, {**os.environ, 'PYTHON': sys.executable})
+    try:
+        code = process.wait()
+    finally:
+        end_command(process)
     if code:
         sys.exit(f'dtkd: the step above failed (exit {code}); the same command goes on from there.')
 
@@ -296,8 +304,12 @@ def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:
 
 
 def main() -> None:
-    Procedure(parse_args()).run()
+    args = parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with only_process(args.work_dir / '.lock', 'dtkd', args.work_dir, 'take another --work-dir'):
+        Procedure(args).run()
 
 
 if __name__ == '__main__':
-    main()
+    with plain_ctrl_c('dtkd'):
+        main()

@@ -23,6 +23,7 @@ differences; exit code 1 where a probability differs by more than --tolerance, o
 """
 
 import argparse
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ from mmengine.utils.dl_utils import set_multi_processing
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.models.distillers import DualTeacherDistiller
+from mmaction_kd.process_lock import only_process
 from mmaction_kd.registry import MODELS
+from mmaction_kd.stopped_tool import plain_ctrl_c
 from mmaction_kd.stored_teachers import recording
 from mmaction_kd.stored_teachers.fingerprint import other_versions
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset, load_header
@@ -155,7 +158,9 @@ def record(
     Raises:
         SystemExit: videos could not be read.
     """
-    unusable = recording.record_store(model, dataset, args.out, header, workers, True)
+    alone = only_process(args.out / '.lock', 'store_teachers', args.out, 'take another --out')
+    with alone if is_main_process() else contextlib.nullcontext():
+        unusable = recording.record_store(model, dataset, args.out, header, workers, True)
     if is_main_process():
         size = sum(path.stat().st_size for path in args.out.iterdir()) / 1e6
         views = header.views * header.videos
@@ -229,4 +234,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with plain_ctrl_c('store_teachers'):
+        main()

@@ -18,6 +18,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import Launcher
 from mmaction_kd.study.plan import Study
 
@@ -93,8 +94,7 @@ def main() -> None:
 
 if __name__ == '__main__':
     try:
-        main()
+        with plain_ctrl_c('study'):
+            main()
     except (ValueError, RuntimeError) as error:
         sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit('study: stopped; the same command goes on.')

@@ -10,10 +10,13 @@ On several devices: tools/dist_test.sh CONFIG CHECKPOINT DEVICES [the same argum
 """
 
 import argparse
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -88,12 +91,30 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
+@contextlib.contextmanager
+def whole_dump(cfg: Config, dump: str | None) -> Iterator[None]:
+    """Let DumpResults write beside its file, which is replaced when the test is done."""
+    if dump is None:
+        yield
+        return
+    part = Path(dump).with_name(f'{Path(dump).stem}.part{Path(dump).suffix}')
+    cfg.test_evaluator[-1].out_file_path = str(part)
+    try:
+        yield
+        if is_main_process():
+            os.replace(part, dump)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     check_config_annotations(cfg, 'test_dataloader')
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.test()
+    with whole_dump(cfg, args.dump):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.test()
 
 
 if __name__ == '__main__':

@@ -178,10 +178,12 @@ def tflop_of(step: Callable[[], object]) -> float:
     """
     aten = torch.ops.aten
     on_cpu = {  # torch's own counter knows attention on the GPU only
-        aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+        '_scaled_dot_product_flash_attention_for_cpu': _attention,
+        '_scaled_dot_product_flash_attention_for_cpu_backward': _attention_backward,
     }
-    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+    # torch 2.1 has no operator of its own for the CPU, and counts the one that it takes there.
+    mapping = {getattr(aten, name): count for name, count in on_cpu.items() if hasattr(aten, name)}
+    with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
         step()
     return counter.get_total_flops() / 1e12
 

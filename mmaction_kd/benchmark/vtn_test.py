@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     results = {}
     for kind, clip_inds in (('sampled', sampled), ('snapped', SnapClips()(dict(sampled)))):
         inds = clip_inds['frame_inds'].reshape(-1, clip_inds['clip_len'])
-        views = video[inds].permute(2, 0, 3, 1, 4, 5).flatten(0, 1)  # (crops clips, C, T, H, W)
+        clips = video[torch.from_numpy(inds)]  # (clips, T, crops, C, H, W)
+        views = clips.permute(2, 0, 3, 1, 4, 5).flatten(0, 1)  # (crops clips, C, T, H, W)
 
         @torch.no_grad()
         def shared(views=views) -> torch.Tensor:

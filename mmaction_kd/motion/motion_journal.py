@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
+from mmaction_kd.json_lines import append_line, read_lines
 from mmaction_kd.motion.gray_frames import VideoSource
 from mmaction_kd.motion.video_motion import MotionSettings
 
@@ -40,30 +41,23 @@ class MotionJournal:
         """Motion by key, of every rank and number of ranks; half a line is no line."""
         found = {}
         for path in sorted(self.folder.glob('*.jsonl')):
-            for line in path.read_text(errors='replace').splitlines():
-                try:
-                    record = json.loads(line)
-                    found[record['key']] = record['motion']
-                except (ValueError, KeyError, TypeError):
-                    continue  # cut short by a kill
+            for line in read_lines(path):
+                if {'key', 'motion'} <= line.keys():
+                    found[line['key']] = line['motion']
         return found
 
     def append(self, name: str, video: VideoSource, motion: float) -> None:
-        """Add a finished video, in one write.
+        """Add a finished video.
 
         Args:
             name: for people who look into the file.
             video: where its frames are.
             motion: pixels per frame.
+
+        Raises:
+            OSError: it can not be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(dict(video=name, motion=motion, key=self.key(video)))
-        with open(self.path, 'a+b', buffering=0) as file:
-            if file.tell():
-                file.seek(-1, 2)
-                if file.read(1) != b'\n':
-                    line = f'\n{line}'  # the last run was killed within its last line
-            file.write(f'{line}\n'.encode())
+        append_line(self.path, dict(video=name, motion=motion, key=self.key(video)))
 
     def remove(self) -> None:
         """Remove the folder, once the result is written."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection
 
 import cv2
 
 from mmaction_kd.motion.gray_frames import UnusableVideo, VideoSource
 from mmaction_kd.motion.video_motion import MotionSettings, video_motion
+
+TRIES = 2  # a process may have died by no fault of its video: the system was out of memory
 
 
 def available_cores() -> int:
@@ -24,17 +27,14 @@ def available_cores() -> int:
     return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_when_unwanted(wanted: Connection) -> None:
+    wanted.poll(None)  # until its other end is closed, by the parent or by a kill of the parent
+    os._exit(1)
 
 
-def _start_worker() -> None:
+def _start_worker(wanted: Connection) -> None:
     cv2.setNumThreads(1)  # the workers are the parallelism, and no sum may depend on a split
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_end_with_parent, daemon=True).start()  # it may have been killed
+    threading.Thread(target=_end_when_unwanted, args=[wanted], daemon=True).start()
 
 
 def _motion_or_reason(video: VideoSource, settings: MotionSettings) -> float | UnusableVideo:
@@ -47,44 +47,74 @@ def _motion_or_reason(video: VideoSource, settings: MotionSettings) -> float | U
 def _in_pool(
     videos: Mapping[str, VideoSource], settings: MotionSettings, workers: int
 ) -> Iterator[tuple[str, float | UnusableVideo]]:
-    pool = ProcessPoolExecutor(
-        min(workers, len(videos)),
-        # Started anew, not forked: the caller may run threads of torch.distributed.
-        mp_context=multiprocessing.get_context('spawn'),
-        initializer=_start_worker,
+    for _ in range(TRIES):
+        with _pool(min(workers, len(videos))) as pool:
+            try:
+                with _deaf_to_ctrl_c():
+                    started = pool.submit(int)
+                started.result()
+            except BrokenProcessPool:
+                continue
+            with _deaf_to_ctrl_c():
+                names = {
+                    pool.submit(_motion_or_reason, video, settings): name
+                    for name, video in videos.items()
+                }
+            for future in as_completed(names):
+                yield names[future], future.result()
+            return
+    raise ChildProcessError(
+        'parallel_motion: worker processes must be able to start, got one that died at once, '
+        f"{TRIES} times; a script must call this below `if __name__ == '__main__':`."
     )
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """For processes that are started within: it is the parent's to answer."""
+    if not hasattr(signal, 'pthread_sigmask'):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        pool.submit(int).result()
-    except BrokenProcessPool as error:
-        raise ChildProcessError(
-            'parallel_motion: worker processes must be able to start, got one that died at once; '
-            "a script must call this below `if __name__ == '__main__':`."
-        ) from error
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # Started anew, not forked: the caller may run threads of torch.distributed.
+    context = multiprocessing.get_context('spawn')
+    wanted, unwanted = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(wanted,))
     try:
-        names = {
-            pool.submit(_motion_or_reason, video, settings): name for name, video in videos.items()
-        }
-        for future in as_completed(names):
-            yield names[future], future.result()
+        yield pool
+    except BaseException:
+        unwanted.close()  # ends the workers within a video, which may be hours long
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _alone(video: VideoSource, settings: MotionSettings) -> float | UnusableVideo:
-    try:
-        return dict(_in_pool({'': video}, settings, workers=1))['']
-    except BrokenProcessPool:
-        return UnusableVideo('decoding it ends the process')
+    for _ in range(TRIES):
+        try:
+            return dict(_in_pool({'': video}, settings, workers=1))['']
+        except BrokenProcessPool:
+            continue
+    return UnusableVideo('decoding it ends the process')
 
 
 def parallel_motion(
     videos: Mapping[str, VideoSource], settings: MotionSettings, workers: int
-) -> Iterator[tuple[str, float | UnusableVideo]]:
+) -> Generator[tuple[str, float | UnusableVideo]]:
     """Measure videos, whichever is ready first.
 
     A video that crashes the decoder takes its process with it, and with that the pool. Those that
     were begun then are measured again, each in a process of its own, which shows the bad one; the
-    rest goes on in a new pool.
+    rest goes on in a new pool. Who leaves off before the end closes the generator, so that the
+    workers end at once.
 
     Args:
         videos: by name.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from mmaction_kd.json_lines import append_line, read_lines
 from mmaction_kd.whole_file import write_whole
 
 RECORD_FILE = 'distill_record.jsonl'
@@ -26,34 +26,21 @@ class RunRecord:
         self.path = folder / RECORD_FILE
 
     def read(self) -> list[dict]:
-        """All lines; a line that a kill cut short is none."""
-        if not self.path.is_file():
-            return []
-        found = []
-        for text in self.path.read_text(encoding='utf-8', errors='replace').splitlines():
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(line, dict) and 'kind' in line:
-                found.append(line)
-        return found
+        """All lines; one that a kill cut short is none, of a validation done twice one counts."""
+        lines = [line for line in read_lines(self.path) if 'kind' in line]
+        last = {line.get('iter'): line for line in lines if line['kind'] == 'val'}
+        return [line for line in lines if line['kind'] != 'val' or last[line.get('iter')] is line]
 
     def append(self, line: dict) -> None:
         """Add a line, in one write that is on disk afterwards.
 
         Args:
             line: see the class.
+
+        Raises:
+            OSError: it can not be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(line, separators=(',', ':'))
-        with open(self.path, 'a+b', buffering=0) as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b'\n':
-                    text = f'\n{text}'  # the last process was killed within its last line
-            file.write(f'{text}\n'.encode())
-            os.fsync(file.fileno())
+        append_line(self.path, line)
 
     def rewind(self, iteration: int, header: dict) -> None:
         """Forget what comes after an iteration: a resumed training does it again.

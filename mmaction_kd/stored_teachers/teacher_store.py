@@ -7,10 +7,9 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from mmaction_kd.stored_teachers.logit_rows import (
     decode_row,
@@ -20,6 +19,9 @@ from mmaction_kd.stored_teachers.logit_rows import (
     unusable_row,
 )
 from mmaction_kd.stored_teachers.store_header import FILE, TOOL, StoreHeader, load_header
+from mmaction_kd.whole_file import naming_file, whole_file
+
+BLOCK = 2**20  # bytes
 
 
 class StoredView(NamedTuple):
@@ -42,20 +44,19 @@ class TeacherStore:
 
     Args:
         folder: of the store.
-        header: what it holds; files that are not there yet are made with ``writable``.
-        writable: whether rows will be written.
+        header: what it holds.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file has another size or layout than the header says.
     """
 
-    def __init__(self, folder: str | Path, header: StoreHeader, writable: bool = False) -> None:
+    def __init__(self, folder: str | Path, header: StoreHeader) -> None:
         self.folder = Path(folder)
         self.header = header
         self.fingerprint = header.fingerprint
-        self.writable = writable
-        self._files: dict[str, list[np.ndarray]] = {}
+        self._files: dict[str, list[np.memmap]] = {}
+        self._streams: dict[Path, BinaryIO] = {}
         self._open()
 
     @classmethod
@@ -120,13 +121,13 @@ class TeacherStore:
 
     def __getstate__(self) -> dict:
         """Without the maps, of which a pickle would hold the whole content."""
-        return {**self.__dict__, '_files': {}}
+        return {**self.__dict__, '_files': {}, '_streams': {}}
 
     def _open(self) -> None:
         for name, shard in _all_files(self.header):
             path, expected = _path(self.folder, name, shard), _layout(self.header, name, shard)
             try:
-                rows = np.load(path, mmap_mode='r+' if self.writable else 'r', allow_pickle=False)
+                rows = np.load(path, mmap_mode='r', allow_pickle=False)
             except FileNotFoundError as error:
                 raise FileNotFoundError(
                     f'Stored teachers: {path} must be there, shard {shard} of teacher {name!r}, '
@@ -144,7 +145,7 @@ class TeacherStore:
                 )
             self._files.setdefault(name, []).append(rows)
 
-    def _row(self, name: str, video: int, view: int) -> tuple[np.ndarray, int]:
+    def _row(self, name: str, video: int, view: int) -> tuple[np.memmap, int]:
         if not self._files:
             self._open()
         shard = bisect.bisect_right(self.header.shards, video) - 1
@@ -214,6 +215,9 @@ class TeacherStore:
             logits: (N, D).
             labels: see :func:`~mmaction_kd.stored_teachers.logit_rows.encode_rows`.
             clips: likewise.
+
+        Raises:
+            OSError: the disk does not take it.
         """
         self._put(name, views, encode_rows(logits, labels, clips, self.header.top_k))
 
@@ -224,16 +228,23 @@ class TeacherStore:
             self._put(name, [(video, view)], row)
 
     def _put(self, name: str, views: list[tuple[int, int]], rows: np.ndarray) -> None:
+        """By ordinary writes: one through the map ends the process where the disk is full."""
         for (video, view), row in zip(views, rows, strict=True):
             row['check'] = row_check(row, self._place(name, video, view))
             target, index = self._row(name, video, view)
-            target[index] = row
+            path = Path(str(target.filename))
+            with naming_file(path):
+                if path not in self._streams:
+                    self._streams[path] = open(path, 'r+b')  # noqa: SIM115  (as long as the store)
+                self._streams[path].seek(target.offset + index * target.itemsize)
+                self._streams[path].write(row.tobytes())
+                self._streams[path].flush()
 
     def flush(self) -> None:
         """Bring all that was written to the disk."""
-        for files in self._files.values():
-            for rows in files:
-                rows.flush()  # type: ignore[attr-defined]  # a memmap
+        for path, stream in self._streams.items():
+            with naming_file(path):
+                os.fsync(stream.fileno())
 
     def finish(self, unusable: Mapping[str, str]) -> None:
         """Mark it as complete.
@@ -260,10 +271,14 @@ def _layout(header: StoreHeader, name: str, shard: int) -> tuple[tuple[int], np.
 
 
 def _make_file(folder: Path, header: StoreHeader, name: str, shard: int) -> None:
-    """Under another name first: a file with its name is whole, if empty."""
+    """Zeros, and not a hole: there is room for all rows before the first is computed."""
     path = _path(folder, name, shard)
     if not path.exists():
-        temporary = path.with_name(f'{path.name}.part')
-        shape, dtype = _layout(header, name, shard)
-        open_memmap(temporary, mode='w+', dtype=dtype, shape=shape).flush()
-        os.replace(temporary, path)
+        (length,), dtype = _layout(header, name, shard)
+        layout = dict(
+            descr=np.lib.format.dtype_to_descr(dtype), fortran_order=False, shape=(length,)
+        )
+        with whole_file(path) as file:
+            np.lib.format.write_array_header_1_0(file, layout)
+            for start in range(0, length * dtype.itemsize, BLOCK):
+                file.write(bytes(min(BLOCK, length * dtype.itemsize - start)))

@@ -7,13 +7,10 @@ study goes on: a training from its last checkpoint, the rest from the last comma
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import json
 import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +19,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmaction_kd.child_command import end_command, start_command
 from mmaction_kd.choices import check_range
+from mmaction_kd.last_checkpoint import find_last_checkpoint, noted_validation
+from mmaction_kd.process_lock import only_process
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import PLACEHOLDER, Run
 from mmaction_kd.whole_file import write_whole
@@ -81,15 +81,7 @@ class Launcher:
         Raises:
             RuntimeError: another process works in that folder.
         """
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / '.lock').open('w') as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RuntimeError(
-                    f'study: another process works in {root}; wait for it, or take another '
-                    '--work-dir.'
-                ) from None
+        with only_process(root / '.lock', 'study', root, 'take another --work-dir'):
             return self._do(runs)
 
     def _do(self, runs: list[Run]) -> dict[str, str]:
@@ -145,7 +137,7 @@ class Launcher:
         )
         if run.config is not None or run.test_of is not None:
             cfg = run.build_config()
-            cfg.dump(run.config_file)
+            write_whole(run.config_file, cfg.pretty_text)
         if run.command is not None:
             places = dict(tools=self.tools, python=sys.executable, here=self.here)
             yield [
@@ -175,7 +167,7 @@ class Launcher:
         if not is_trained(work, cfg):
             raise RunFailed('the training ended before its last epoch')
         run.checkpoint_file.unlink(missing_ok=True)
-        last = Path((work / 'last_checkpoint').read_text())
+        last = Path(find_last_checkpoint(work) or '')
         run.checkpoint_file.symlink_to(Path('train', last.name))
 
     def _test(self, run: Run) -> list[str]:
@@ -231,15 +223,7 @@ class _Active:
             log.write(f'$ {shlex.join(words)}\n')
             log.flush()
             try:
-                self.process = subprocess.Popen(
-                    words,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    env=self.environment,
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent,
-                )
+                self.process = start_command(words, self.environment, log)
             except OSError as error:
                 return f'{type(error).__name__}: {error}'
         return None
@@ -256,12 +240,8 @@ class _Active:
 
     def stop(self) -> None:
         """End its processes."""
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process is not None:
+            end_command(self.process)
 
 
 def stale(run: Run) -> str | None:
@@ -284,12 +264,14 @@ def stale(run: Run) -> str | None:
 
 
 def is_trained(work: Path, cfg: Mapping) -> bool:
-    """Whether the last checkpoint that was written whole is that of the last epoch or iteration."""
-    noted = work / 'last_checkpoint'
+    """Whether the last whole checkpoint is that of the last epoch or iteration, and validated."""
     loop = cfg['train_cfg']
     by_epoch = loop.get('by_epoch', True) and loop.get('max_epochs') is not None
-    last = f'epoch_{loop["max_epochs"]}.pth' if by_epoch else f'iter_{loop["max_iters"]}.pth'
-    return noted.exists() and Path(noted.read_text()).name == last
+    unit, last = ('epoch', loop['max_epochs']) if by_epoch else ('iter', loop['max_iters'])
+    if Path(find_last_checkpoint(work) or '').name != f'{unit}_{last}.pth':
+        return False
+    validates = cfg.get('val_cfg') is not None and loop.get('val_begin', 1) <= last
+    return not validates or noted_validation(work).get(unit) == last
 
 
 def last_validation(work: Path) -> dict[str, float]:
@@ -326,9 +308,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
-
-
-def _die_with_parent() -> None:
-    """Where the kernel can: end the child when the study is killed, however that is."""
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,5 +1,6 @@
 """Many processes find what one finds, and none outlives its parent."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -26,6 +27,35 @@ class DyingVideo:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@dataclass(frozen=True)
+class OnceDyingVideo:
+    """A source whose process is killed from outside, the first two times."""
+
+    path: str
+
+    def open(self):
+        with open(self.path, 'a') as file:
+            file.write('.')
+        if Path(self.path).stat().st_size <= 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return DriftingVideo(1.0).open()
+
+
+@dataclass(frozen=True)
+class EndlessVideo:
+    """A source that takes a minute."""
+
+    path: str
+
+    def open(self):
+        Path(self.path).touch()
+        time.sleep(60)
+
+
+def die(*_):
+    os.abort()
+
+
 def test_every_video_once_and_as_alone():
     videos = {str(speed): DriftingVideo(speed / 4) for speed in range(6)}
     videos['none'] = VideoFile('nowhere.mp4')
@@ -49,8 +79,28 @@ def test_a_video_that_crashes_its_process_is_the_only_one_lost():
     assert found == {name: video_motion(videos[name], SETTINGS) for name in '0234'}
 
 
+def test_a_worker_that_was_killed_from_outside_costs_nothing(tmp_path):
+    """In the pool, and again when its video is measured alone."""
+    videos = dict(a=DriftingVideo(1.0), b=OnceDyingVideo(str(tmp_path / 'tries')))
+    found = dict(parallel_motion(videos, SETTINGS, workers=1))
+    assert found['a'] == found['b'] == video_motion(DriftingVideo(1.0), SETTINGS)
+    assert (tmp_path / 'tries').read_text() == '...'
+
+
+def test_who_leaves_off_waits_for_no_video(tmp_path):
+    videos = dict(a=DriftingVideo(1.0), b=EndlessVideo(str(tmp_path / 'begun')))
+    measured = parallel_motion(videos, SETTINGS, workers=2)
+    assert next(measured)[0] == 'a'
+    while not (tmp_path / 'begun').exists():
+        time.sleep(0.01)
+    begun = time.monotonic()
+    measured.close()
+    assert time.monotonic() - begun < 30
+    assert multiprocessing.active_children() == []
+
+
 def test_workers_that_can_not_start(monkeypatch):
-    monkeypatch.setattr('mmaction_kd.motion.parallel_motion._start_worker', os.abort)
+    monkeypatch.setattr('mmaction_kd.motion.parallel_motion._start_worker', die)
     with pytest.raises(ChildProcessError, match=r'must be able to start.*__main__'):
         list(parallel_motion(dict(a=DriftingVideo(1.0)), SETTINGS, workers=1))
 

@@ -36,6 +36,22 @@ def test_a_resumed_run_counts_later_and_doubles_nothing(tmp_path):
     assert validated['acc/top1'][1].tolist() == [0.1, 0.7]
 
 
+@pytest.mark.parametrize('epochs', [True, False])
+def test_a_validation_that_a_resumed_run_begins_with_replaces_the_one_cut_short(tmp_path, epochs):
+    def line(i):
+        return step(i, i // 2, float(i)) if epochs else dict(loss=float(i), iter=i, step=i)
+
+    def validated(i, top1):
+        return val(i // 2 if epochs else 0, top1)
+
+    write(tmp_path, '20260101_000000', line(2), validated(2, 0.1), line(4), validated(4, 0.2))
+    write(tmp_path, '20260102_000000', validated(4, 0.7), line(6), validated(6, 0.8))
+    write(tmp_path, '20260103_000000', validated(6, 0.9))
+    _, curves = read_scalars(tmp_path).curves(by_epoch=epochs)
+    assert curves['acc/top1'][0].tolist() == ([1, 2, 3] if epochs else [2, 4, 6])
+    assert curves['acc/top1'][1].tolist() == [0.1, 0.7, 0.9]
+
+
 def test_a_run_from_the_start_replaces_a_longer_one(tmp_path):
     write(tmp_path, '20260101_000000', step(1, 1, 9.0), step(2, 2, 8.0), val(2, 0.2))
     write(tmp_path, '20260102_000000', step(1, 1, 3.0))

@@ -56,6 +56,15 @@ def test_a_resumed_run_forgets_what_it_does_again(record):
     ]  # fmt: skip
 
 
+def test_of_a_validation_done_twice_the_second_counts(record):
+    """A kill came between what the page counts and the best checkpoint."""
+    for hits in (1, 2):
+        record.append(dict(line(30, 'val'), hits=hits))
+    assert record.read()[-2:] == [line(30), dict(line(30, 'val'), hits=2)]
+    record.append(dict(line(40, 'val'), hits=3))
+    assert [li['hits'] for li in record.read() if li['kind'] == 'val'] == [2, 3]
+
+
 def test_a_new_run_forgets_everything(record):
     record.append(dict(kind='test', when='now'))
     record.rewind(0, HEADER)

@@ -69,7 +69,7 @@ def test_missing_rows_are_made_again_and_nothing_else(training, tmp_path):
     rows[:] = np.zeros(len(rows), rows.dtype)
     rows.flush()
     assert content(tmp_path / 'store') != expected
-    store = TeacherStore(tmp_path / 'store', load_header(tmp_path / 'store'), writable=True)
+    store = TeacherStore(tmp_path / 'store', load_header(tmp_path / 'store'))
     assert recording.open_batches(store, 0) == [[(0, 0), (0, 1), (0, 2)]]
     assert recording.open_batches(store, 1) == [[(2, 0), (2, 1), (2, 2)], [(2, 3)]]
     recording.record_store(model, dataset, tmp_path / 'store', header)
@@ -101,7 +101,7 @@ def test_a_check_finds_what_was_changed(training, tmp_path):
     assert found.views == len(views) and found.clips == []
     assert max(found.logits.values()) < 1e-2 and max(found.probs.values()) < 1e-3
     shutil.copytree(folder, tmp_path / 'store')
-    store = TeacherStore(tmp_path / 'store', header, writable=True)
+    store = TeacherStore(tmp_path / 'store', header)
     stored = store.read(1, 3)
     wrong = stored.logits['static'] + np.float32([0, 3])
     store.write('static', [(1, 3)], wrong[None], np.array([0]), np.array([stored.clip]))

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import tiny_store
+from full_disk import files_up_to
 from mmengine.registry import DefaultScope
 from tiny_store import LABELS, VIEWS
 
@@ -168,3 +169,29 @@ def test_shards_batches_and_versions_are_those_that_it_was_begun_with(store):
     begun = load_header(store)
     other = dataclasses.replace(begun, shards=(0, 3), batch_size=1, versions={})
     assert TeacherStore.begin(store, other) == begun
+
+
+def test_without_room_nothing_is_begun_and_the_error_names_the_file(store, tmp_path):
+    """Room for all rows is taken before the first is computed."""
+    header = dataclasses.replace(load_header(store), views=1000, complete=False)
+    with files_up_to(20_000), pytest.raises(OSError, match=r'room for .*-0000\.npy, and the right'):
+        TeacherStore.begin(tmp_path / 'new', header)
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['store.json']
+    assert TeacherStore.begin(tmp_path / 'new', header) == header
+    for path in (tmp_path / 'new').glob('*.npy'):
+        assert path.stat().st_blocks * 512 >= path.stat().st_size > 10_000  # no holes
+        assert not np.load(path)['check'].any()
+
+
+def test_a_row_for_which_there_is_no_room_is_an_error_and_the_others_stay(store):
+    """An old store may have holes, and a map that is written to where there is no room kills."""
+    header, name = load_header(store), 'dynamic'
+    opened, before = TeacherStore(store, header), [TeacherStore(store, header).read(0, 0)]
+    row = opened._valid_row(name, 0, 1).copy()
+    size = opened._row(name, 0, 1)[0].offset + row.dtype.itemsize
+    with files_up_to(size + 3), pytest.raises(OSError, match=r'room for .*/dynamic-0000\.npy, and'):
+        opened._put(name, [(0, 1)], np.array([row]))
+    again = TeacherStore(store, header)
+    assert again.read(0, 0).clip == before[0].clip
+    again._put(name, [(0, 1)], np.array([row]))
+    assert again.is_written(0, 1)

@@ -8,8 +8,10 @@ import sys
 import time
 
 import pytest
+import torch
 from recorded import read_study
 
+from mmaction_kd.last_checkpoint import note_validation
 from mmaction_kd.study.launch import Launcher, is_trained, last_validation
 
 WRITE = """import json, pathlib, sys
@@ -149,9 +151,25 @@ def test_gpus_are_shared_out_among_the_jobs(tmp_path):
     ],
 )
 def test_a_training_is_done_when_its_last_checkpoint_is_there(tmp_path, loop, last, trained):
+    """In this folder, wherever it was then; and validated, where that is due."""
     assert not is_trained(tmp_path, dict(train_cfg=loop))
+    torch.save(dict(weight=torch.ones(99)), tmp_path / last)
     (tmp_path / 'last_checkpoint').write_text(f'/somewhere/{last}')
-    assert is_trained(tmp_path, dict(train_cfg=loop)) is trained
+    assert is_trained(tmp_path, dict(train_cfg=loop, val_cfg=None)) is trained
+    assert not is_trained(tmp_path, dict(train_cfg=loop, val_cfg=dict()))
+    late = dict(train_cfg=dict(loop, val_begin=99), val_cfg=dict())
+    assert is_trained(tmp_path, late) is trained
+    note_validation(tmp_path, 3, 50)
+    assert is_trained(tmp_path, dict(train_cfg=loop, val_cfg=dict())) is trained
+
+
+def test_of_half_a_last_checkpoint_the_training_is_not_done(tmp_path):
+    for epoch in (2, 3):
+        torch.save(dict(weight=torch.ones(99)), tmp_path / f'epoch_{epoch}.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    assert is_trained(tmp_path, dict(train_cfg=dict(max_epochs=3)))
+    os.truncate(tmp_path / 'epoch_3.pth', 500)
+    assert not is_trained(tmp_path, dict(train_cfg=dict(max_epochs=3)))
 
 
 def test_the_last_validation_is_found_across_resumed_runs(tmp_path):

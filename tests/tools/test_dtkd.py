@@ -2,13 +2,17 @@
 
 import importlib.util
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from killed_tools import Job
 from mmengine.config import Config
 from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
@@ -115,6 +119,24 @@ def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('by', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_training_ends_with_the_tool(demo_set, tmp_path, by):
+    """Ctrl-C reaches the process group, as from a terminal; the others the tool alone."""
+    job = Job(('tools/dtkd.py', STUDENT, *options(demo_set)), '--work-dir', 'work')
+    process = job.start(tmp_path, PORT='29643')
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob('work/baseline/*/vis_data')):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    if by == signal.SIGINT:
+        os.killpg(process.pid, by)
+    else:
+        process.send_signal(by)
+    job.assert_none_is_left(30)
+    assert process.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[by]
+
+
 def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
     work = tmp_path / 'work'
     work.mkdir()
@@ -139,3 +161,50 @@ def test_the_table(dtkd):
     assert lines[0] == 'model | top1 | mean1 | a_mean1 | b_mean1'
     assert lines[2] == 'baseline | 0.5000 | 0.2500 | 0.1250 | '
     assert lines[3] == 'a | 1.0000 |  |  | '
+
+
+STEP = """
+import signal, subprocess, sys, time
+rank = subprocess.Popen(['sleep', '60'], start_new_session=True)
+signal.signal(signal.SIGTERM, lambda *_: (rank.kill(), rank.wait(), sys.exit(1)))
+open(sys.argv[1], 'w').write(str(rank.pid))
+time.sleep(60)
+"""
+
+
+def test_a_step_that_is_stopped_ends_its_own_processes(dtkd, tmp_path):
+    """It is asked to, not killed: torchrun's ranks, in sessions of their own, would go on."""
+    note = tmp_path / 'rank'
+
+    def press_ctrl_c():
+        while not (note.exists() and note.read_text()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=press_ctrl_c).start()
+    with pytest.raises(KeyboardInterrupt):
+        dtkd.command([sys.executable, '-c', STEP, note])
+    signal.signal(signal.SIGINT, before)
+    assert not Path('/proc', note.read_text()).exists()
+
+
+def test_of_two_at_once_in_one_folder_the_second_is_refused(dtkd, tmp_path, monkeypatch):
+    (tmp_path / 'w').mkdir()
+    other = f"""
+from pathlib import Path
+from mmaction_kd.process_lock import open_locked
+lock = open_locked(Path({str(tmp_path)!r}, 'w/.lock'), wait=False)
+print('held', flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, '-c', other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == 'held\n'
+        monkeypatch.setattr(sys, 'argv', ['dtkd.py', STUDENT, '--work-dir', str(tmp_path / 'w')])
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(RuntimeError, match=r'dtkd: another process works in .*/w; wait for it'):
+            dtkd.main()
+        signal.signal(signal.SIGTERM, before)
+        holder.communicate('\n')

@@ -21,6 +21,7 @@ from mmengine.registry import init_default_scope
 
 import mmaction_kd
 from mmaction_kd.benchmark import MEASUREMENTS
+from mmaction_kd.whole_file import write_whole
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,7 +71,8 @@ def main() -> None:
             mmaction_kd=mmaction_kd.__version__,
         )
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(dict(machine=machine, results=results), indent=2) + '\n')
+        text = json.dumps(dict(machine=machine, results=results), indent=2)
+        write_whole(args.out, f'{text}\n')
 
 
 def line_of(name: str, result: dict) -> str:

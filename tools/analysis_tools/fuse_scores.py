@@ -34,6 +34,7 @@ from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.subset_acc_metric import class_accuracies
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.whole_file import write_whole
 
 try:
     from sklearn.linear_model import LogisticRegression
@@ -217,7 +218,7 @@ def main() -> None:
         print('\nweighted: {:.2f} local, {:.2f} global'.format(*choose_weights(train)))
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(metrics, indent=2, sort_keys=True) + '\n')
+        write_whole(args.out, json.dumps(metrics, indent=2, sort_keys=True) + '\n')
 
 
 if __name__ == '__main__':

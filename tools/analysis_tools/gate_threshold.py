@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import math
 import warnings
@@ -45,6 +46,7 @@ from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.models.losses.dominance import PATHWAYS
 from mmaction_kd.palette import OTHERS, ROLES
 from mmaction_kd.registry import MODELS
+from mmaction_kd.whole_file import whole_file, write_whole
 
 METRICS = dict(top1='top-1 accuracy', mean1='mean-class accuracy')
 
@@ -255,16 +257,18 @@ def main() -> None:
         print(f'\n{METRICS[args.metric]} within {tolerance:g}: model.fusion_head.gate={gate!r}')
 
     args.out.mkdir(parents=True, exist_ok=True)
-    with open(args.out / 'gate_curve.csv', 'w', newline='') as file:
-        rows = [row(curve, index, gmacs) for index in range(len(curve.gates))]
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    rows = [row(curve, index, gmacs) for index in range(len(curve.gates))]
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(args.out / 'gate_curve.csv', lines.getvalue())
     result = {which: dict(zip(names, rows, strict=True)) for which, rows in told.items()}
-    (args.out / 'gate.json').write_text(json.dumps(result, indent=2) + '\n')
+    write_whole(args.out / 'gate.json', json.dumps(result, indent=2) + '\n')
     chosen = {which: rows[2:] for which, rows in told.items()}
     figure = curve_figure(curves, gmacs, args.metric, chosen)
-    FigureCanvasAgg(figure).print_png(args.out / 'gate_curve.png')
+    with whole_file(args.out / 'gate_curve.png') as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, float]], both: float) -> str:

@@ -26,6 +26,7 @@ import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
 from mmaction_kd.datasets.bad_videos_file import BadVideos, video_name, write_bad_videos
 from mmaction_kd.datasets.video_check import check_videos
 from mmaction_kd.motion.parallel_motion import available_cores
+from mmaction_kd.stopped_tool import plain_ctrl_c
 
 LOADERS = ('train', 'val', 'test')
 PIPELINE = [
@@ -121,4 +122,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with plain_ctrl_c('check_videos'):
+        main()

@@ -16,10 +16,13 @@ reads them, and OUT/classes.txt.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmaction_kd.whole_file import write_whole
 
 CLASSES = ('drift_left', 'drift_right', 'red_then_blue', 'blue_then_red')
 WIDTH, HEIGHT, FRAMES, FPS = 96, 72, 136, 25
@@ -60,23 +63,29 @@ def render(label: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
-    """Write an .mp4.
+    """Write an .mp4: OpenCV elsewhere, since it says nothing of a full disk, and then whole.
 
     Args:
         path: where to.
         frames: (T, H, W, 3), uint8, BGR.
 
     Raises:
-        OSError: OpenCV can't write the file.
+        OSError: the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     size = (frames.shape[2], frames.shape[1])
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, size)
-    if not writer.isOpened():
-        raise OSError(f'make_demo_videos: OpenCV can not write {path}; is the folder writable?')
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, path.name)
+        writer = cv2.VideoWriter(str(made), cv2.VideoWriter_fourcc(*'mp4v'), FPS, size)
+        for frame in frames:
+            writer.write(frame)
+        writer.release()
+        if cv2.VideoCapture(str(made)).get(cv2.CAP_PROP_FRAME_COUNT) != len(frames):
+            raise OSError(
+                f'make_demo_videos: OpenCV must be able to write an .mp4 into {folder}, got none '
+                'that is whole; is there room in the folder of temporary files?'
+            )
+        write_whole(path, made.read_bytes())
 
 
 def make_videos(out: Path, num_videos: dict, seed: int) -> None:
@@ -95,9 +104,9 @@ def make_videos(out: Path, num_videos: dict, seed: int) -> None:
                 path = Path(name, f'{split}_{i:03}.mp4')
                 write_video(out / 'videos' / path, render(name, rng))
                 lines.append(f'{path} {label}')
-        (out / f'{split}.txt').write_text('\n'.join(lines) + '\n')
+        write_whole(out / f'{split}.txt', '\n'.join(lines) + '\n')
         print(f'{split}: {len(lines)} videos in {out / "videos"}', flush=True)
-    (out / 'classes.txt').write_text('\n'.join(CLASSES) + '\n')
+    write_whole(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ The numbers do not depend on how many processes compute them, and nor does a byt
 
 # Worker processes import this file: what takes seconds to import, all with torch, is imported late.
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -46,6 +47,8 @@ from mmaction_kd.motion.motion_report import motion_report, statistics_table
 from mmaction_kd.motion.optical_flow import ALGORITHMS
 from mmaction_kd.motion.parallel_motion import available_cores, parallel_motion
 from mmaction_kd.motion.video_motion import MotionSettings
+from mmaction_kd.process_lock import only_process
+from mmaction_kd.stopped_tool import plain_ctrl_c
 from mmaction_kd.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -236,14 +239,15 @@ def measure(
         )
     bar = ProgressBar(len(own)) if rank == 0 and own else None
     skipped = {}
-    for name, motion in parallel_motion(own, settings, workers):
-        if isinstance(motion, UnusableVideo):
-            skipped[name] = str(motion)
-        else:
-            motions[name] = motion
-            journal.append(name, sources[name], motion)
-        if bar is not None:
-            bar.update()
+    with contextlib.closing(parallel_motion(own, settings, workers)) as measured:
+        for name, motion in measured:
+            if isinstance(motion, UnusableVideo):
+                skipped[name] = str(motion)
+            else:
+                motions[name] = motion
+                journal.append(name, sources[name], motion)
+            if bar is not None:
+                bar.update()
     if bar is not None:
         print()
     everything: tuple[dict, dict] = {}, {}
@@ -315,14 +319,16 @@ def main() -> None:
     earlier = earlier_motions(args.reuse, settings)
     known = {name: motion for name, motion in earlier.items() if name in sources}
     folder = args.out.with_name(f'{args.out.name}.partial')
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    motions, skipped = measure(sources, settings, folder, args.workers, known)
-    if is_main_process():
-        labels = [(video.name, video.labels) for video in videos]
-        report = motion_report(classes, labels, motions, skipped, settings, args.threshold)
-        write_report(args.out, report)
-        MotionJournal(folder, settings).remove()
-        print(summary(report, len(sources)))
+    lock = args.out.with_name(f'{args.out.name}.lock')
+    alone = only_process(lock, 'optical_flow_subsets', args.out, 'take another --out')
+    with alone if is_main_process() else contextlib.nullcontext():
+        motions, skipped = measure(sources, settings, folder, args.workers, known)
+        if is_main_process():
+            labels = [(video.name, video.labels) for video in videos]
+            report = motion_report(classes, labels, motions, skipped, settings, args.threshold)
+            write_report(args.out, report)
+            MotionJournal(folder, settings).remove()
+            print(summary(report, len(sources)))
     if args.launcher != 'none':
         from torch.distributed import barrier, destroy_process_group
 
@@ -331,4 +337,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with plain_ctrl_c('optical_flow_subsets'):
+        main()

@@ -1,12 +1,14 @@
 """Reading, checking and writing of checkpoints, as every converter needs it."""
 
-import os
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from mmaction_kd.whole_file import whole_file
 
 StateDict = dict[str, Tensor]
 
@@ -79,10 +81,7 @@ def save_checkpoint(state_dict: Mapping[str, Tensor], path: Path) -> None:
         path: Where to; an older file there is replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.part')
-    try:
-        torch.save({'state_dict': dict(state_dict)}, part)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    content = io.BytesIO()  # torch answers an error of the disk with one of its own
+    torch.save({'state_dict': dict(state_dict)}, content)
+    with whole_file(path) as file:
+        file.write(content.getbuffer())

@@ -1,0 +1,53 @@
+"""Files to which a line of JSON is added at a time, and that a kill can cut at any byte."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from mmaction_kd.whole_file import naming_file
+
+
+def append_line(path: Path, record: dict) -> None:
+    """Add a line, in one write that is on disk afterwards.
+
+    Args:
+        path: of the file; it is made where there is none, with its folder.
+        record: what JSON can hold.
+
+    Raises:
+        OSError: it can not be written; the lines that were there are whole.
+    """
+    text = json.dumps(record, separators=(',', ':'))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_file(path), open(path, 'a+b') as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b'\n':
+                text = f'\n{text}'  # the last process was stopped within its last line
+        file.write(f'{text}\n'.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[dict]:
+    """All lines; one that was cut short is none.
+
+    Args:
+        path: of the file; without one there are no lines.
+
+    Returns:
+        Each line that is an object.
+    """
+    if not path.is_file():
+        return []
+    found = []
+    for text in path.read_text(encoding='utf-8', errors='replace').splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            found.append(line)
+    return found

@@ -1,0 +1,141 @@
+"""Which checkpoint a training goes on from, and whether it has been validated."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import zipfile
+from pathlib import Path
+
+from mmaction_kd.whole_file import write_whole
+
+CHECKPOINT_NOTE = 'last_checkpoint'  # MMEngine's
+VALIDATION_NOTE = 'last_validation'
+NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
+
+
+def find_last_checkpoint(work_dir: str | Path) -> str | None:
+    """The last whole checkpoint of a training, also where a kill or a full disk cut one short.
+
+    It is the one that ``last_checkpoint`` names, or the one of that name in this folder, which may
+    have been moved. Where that is gone or not whole, it is the newest whole ``epoch_N.pth`` or
+    ``iter_N.pth``, and a warning says so.
+
+    Args:
+        work_dir: of the training.
+
+    Returns:
+        Its path, or address; None where a training has written none yet.
+
+    Raises:
+        FileNotFoundError: there was one, and no whole one is left.
+    """
+    folder = Path(work_dir)
+    note = folder / CHECKPOINT_NOTE
+    noted = note.read_text(errors='replace').strip('\0 \r\n') if note.is_file() else ''
+    if '://' in noted:
+        return noted
+    named = [Path(noted), folder / Path(noted).name] if noted else []
+    for path in named:
+        if is_whole(path):
+            return str(path)
+    others = [path for path in folder.glob('*.pth') if NUMBERED.fullmatch(path.name)]
+    whole = [path for path in others if is_whole(path)]
+    if whole:
+        newest = max(whole, key=_age)
+        _warn(
+            f'resume: {note} must name a whole checkpoint, got {_state(noted, named)}; {newest} is '
+            'taken, the newest that is whole.'
+        )
+        return str(newest)
+    if noted:
+        raise FileNotFoundError(
+            f'resume: {note} must name a whole checkpoint, got {_state(noted, named)}, and no '
+            f'other whole one is in {folder}; give the path of one, or remove {note} to train from '
+            'the beginning.'
+        )
+    if others:
+        _warn(f'resume: no checkpoint in {folder} is whole; the training begins anew.')
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there to its end, which is not to say that no bit has flipped.
+
+    ``torch.save`` writes a zip, which has its table of contents at the end. Of the files of
+    torch < 1.6 nothing but the beginning can be seen.
+
+    Args:
+        path: of the checkpoint; a folder, as DeepSpeed writes, is taken for whole.
+
+    Returns:
+        False also where it is not there.
+    """
+    try:
+        if path.is_dir():
+            return True
+        with path.open('rb') as file:
+            begin = file.read(2)
+            if begin != b'PK':
+                return begin[:1] == b'\x80'  # of a pickle
+            zipfile.ZipFile(file).close()
+            return True
+    except (OSError, ValueError, zipfile.BadZipFile):  # ValueError: no name of a file
+        return False
+
+
+def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
+    """Write down that a validation is done, with its best checkpoint.
+
+    Only of the first one after a checkpoint: that is the one that a resumed run begins with.
+
+    Args:
+        work_dir: of the training.
+        epoch: epochs done.
+        iteration: iterations done.
+    """
+    note = Path(work_dir, VALIDATION_NOTE)
+    if not note.exists():
+        write_whole(note, json.dumps(dict(epoch=epoch, iter=iteration)) + '\n')
+
+
+def noted_validation(work_dir: str | Path) -> dict[str, int]:
+    """The first validation that was done after the last checkpoint.
+
+    Args:
+        work_dir: of the training.
+
+    Returns:
+        ``epoch`` and ``iter``, as many as were done then; empty where there was none.
+    """
+    note = Path(work_dir, VALIDATION_NOTE)
+    return json.loads(note.read_text()) if note.is_file() else {}
+
+
+def forget_validation(work_dir: str | Path) -> None:
+    """There is a new checkpoint, which has not been validated.
+
+    Args:
+        work_dir: of the training.
+    """
+    Path(work_dir, VALIDATION_NOTE).unlink(missing_ok=True)
+
+
+def _age(path: Path) -> tuple[int, int]:
+    """By when it was written, as a longer run may have left others; if all were copied, by name."""
+    return path.stat().st_mtime_ns, int(NUMBERED.fullmatch(path.name).group(2))  # type: ignore[union-attr]
+
+
+def _state(noted: str, named: list[Path]) -> str:
+    """What is wrong with what was noted."""
+    if not noted:
+        return 'nothing'
+    return f'{noted}, which is ' + ('cut short' if any(map(os.path.exists, named)) else 'gone')
+
+
+def _warn(text: str) -> None:
+    from mmengine.logging import print_log
+
+    print_log(text, logger='current', level=logging.WARNING)
