@@ -48,6 +48,15 @@ def test_report_without_the_host():
     assert re.match(r'\d+ left that stop training: torch >=2\.1; torchvision', last)
 
 
+def test_least_versions_are_those_of_setup_py():
+    allowed = ''.join(
+        (ROOT / f'requirements/{name}.txt').read_text() for name in ('runtime', 'lite')
+    )
+    for package in doctor.PACKAGES:
+        least = re.search(rf'^{package.names[0]}(?:[>=]=([\d.]+))?', allowed, re.M)
+        assert release(least[1] or '') == package.least, package.names[0]
+
+
 def test_columns_are_aligned():
     lines = [Line('ok', 'torch', '2.14.1'), Line('mended', 'a long fault', '1.0', 'a remedy')]
     assert doctor.render(lines).split('\n') == [

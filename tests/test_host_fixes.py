@@ -19,7 +19,7 @@ import sys
 import tempfile
 import traceback
 import types
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -254,6 +254,106 @@ def probe_metrics_file():
     assert json.loads(Path('metrics.json').read_text()) == {'acc/top1': 0.5}
 
 
+def probe_batches_of_ranks():
+    """Ranks with other numbers of batches are told so before they wait for each other."""
+    from unittest import mock
+
+    from mmengine import dist
+    from mmengine.runner import EpochBasedTrainLoop
+
+    runner = types.SimpleNamespace(call_hook=lambda name: None, model=None)
+    loop = types.SimpleNamespace(runner=runner, _epoch=0, _max_epochs=0, stop_training=False)
+    for batches in ([2, 1], [0, 0]):
+        loop.dataloader = range(batches[0])
+        with mock.patch.object(dist, 'all_gather_object', return_value=batches):
+            try:
+                EpochBasedTrainLoop.run(loop)
+            except ValueError as error:
+                assert f'got {batches}; set round_up=True' in str(error)
+            else:
+                raise AssertionError('the ranks began to train')
+
+
+def probe_half_a_checkpoint():
+    from mmengine.fileio import LocalBackend
+
+    backend = LocalBackend()
+    for put, content in ((backend.put, bytes(2000)), (backend.put_text, 2000 * 'a')):
+        Path('epoch_1.pth').write_text('whole')
+        with contextlib.suppress(OSError), files_of_at_most(1000):
+            put(content, 'epoch_1.pth')
+        assert Path('epoch_1.pth').read_text() == 'whole', 'a full disk cut the file short'
+    assert os.listdir() == ['epoch_1.pth']
+
+
+def probe_note():
+    hook, runner = bare_checkpoint_hook()
+    Path('last_checkpoint').write_text('epoch_1.pth')
+    with contextlib.suppress(OSError), files_of_at_most(0):
+        hook._save_checkpoint_with_step(runner, 2, {})
+    assert Path('last_checkpoint').read_text() == 'epoch_1.pth', 'last_checkpoint is empty'
+
+
+def probe_scalars():
+    from mmengine.visualization import LocalVisBackend
+
+    backend = LocalVisBackend('vis_data')
+    backend.add_scalar('loss', 1.0)
+    try:
+        with files_of_at_most(0):
+            backend.add_scalar('loss', 2.0)
+    except OSError as error:
+        assert 'scalars.json' in str(error), f'the error names no file: {error}'
+    else:
+        raise AssertionError('it was written')
+
+
+def probe_former():
+    """The last and the best checkpoint stay where the next can not be written."""
+    hook, runner = bare_checkpoint_hook(max_keep_ckpts=1, save_best='acc')
+    hook.keep_ckpt_ids, hook.best_ckpt_path = deque([1], 1), 'best_acc_epoch_1.pth'
+    runner.save_checkpoint.side_effect = OSError('full')
+    for name in ('epoch_1.pth', 'best_acc_epoch_1.pth'):
+        Path(name).touch()
+    with contextlib.suppress(OSError):
+        hook._save_best_checkpoint(runner, dict(acc=1.0))
+    with contextlib.suppress(OSError):
+        hook._save_checkpoint_with_step(runner, 2, {})
+    left = sorted(os.listdir())
+    assert left == ['best_acc_epoch_1.pth', 'epoch_1.pth'], f'only {left} are left'
+
+
+def probe_last_whole():
+    import mmengine.runner
+    import torch
+
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        torch.save(dict(weight=torch.ones(9)), name)
+    os.truncate('epoch_2.pth', 500)
+    Path('last_checkpoint').write_text('epoch_2.pth')
+    for module in (mmengine.runner, mmengine.runner.runner):
+        found = module.find_latest_checkpoint('.')
+        assert found == 'epoch_1.pth', f'{found} was found, which is cut short'
+
+
+def probe_validation():
+    """A run dies in its last validation; resumed, it does that."""
+    from mmengine.hooks import Hook
+
+    validated = []
+
+    class KilledInTheSecond(Hook):
+        def before_val_epoch(self, runner):
+            validated.append(runner.epoch)
+            if len(validated) == 2:
+                raise KeyboardInterrupt
+
+    for resume in (False, True, True):
+        with contextlib.suppress(KeyboardInterrupt):
+            make_runner(resume=resume, custom_hooks=[KilledInTheSecond()]).train()
+    assert validated == [1, 2, 2], 'epoch 2 was never validated'
+
+
 # What each probe says on the bare host.
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
@@ -272,7 +372,14 @@ PROBES = {
     probe_amp: r'only available training on gpu',
     probe_bfloat16_scores: r'BFloat16',
     probe_metrics_file: r'the second rank wrote the metrics',
+    probe_batches_of_ranks: r'the ranks began to train',
     probe_chained_eval: r'eval\(\) returned None',
+    probe_half_a_checkpoint: r'a full disk cut the file short',
+    probe_note: r'last_checkpoint is empty',
+    probe_scalars: r'the error names no file',
+    probe_former: r'only \[\] are left',
+    probe_last_whole: r'epoch_2\.pth was found, which is cut short',
+    probe_validation: r'never validated|Weights only load failed',
 }
 
 
@@ -287,6 +394,33 @@ class RunsCode:
 
     def __reduce__(self):
         return os.system, (self.command,)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """As on a full disk, files can not grow over this number of bytes."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def bare_checkpoint_hook(**settings):
+    """A CheckpointHook that saves into the current folder, and a Runner that saves nothing."""
+    from unittest import mock
+
+    from mmengine.fileio import LocalBackend
+    from mmengine.hooks import CheckpointHook
+
+    hook = CheckpointHook(interval=1, **settings)
+    hook.out_dir, hook.file_backend, hook.file_client_args = '.', LocalBackend(), None
+    runner = mock.MagicMock(work_dir='.', epoch=2)
+    runner.message_hub.runtime_info = {}
+    return hook, runner
 
 
 def make_model(sync_bn=False):
@@ -698,7 +832,7 @@ def malicious(ran):
             None,
         ),
         'a nested load': (Calls(torch.storage._load_from_bytes, b''), '_load_from_bytes'),
-        'an array of objects': (np.array([None]), 'ObjectDType'),
+        'an array of objects': (np.array([None]), type(np.dtype(object)).__name__),
         'subprocess': (Calls(subprocess.call, [command]), '.call'),
     }
 

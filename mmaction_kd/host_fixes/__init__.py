@@ -13,6 +13,7 @@ from mmaction_kd.host_fixes import (
     numpy_two,
     several_ranks,
     training_on_cpu,
+    whole_checkpoints,
 )
 from mmaction_kd.host_fixes.mend import Mend
 
@@ -24,6 +25,7 @@ MENDS: tuple[Mend, ...] = (
     *training_on_cpu.MENDS,
     *several_ranks.MENDS,
     *model_methods.MENDS,
+    *whole_checkpoints.MENDS,
 )
 
 

@@ -1,7 +1,8 @@
-"""What every process of a distributed run does and one should."""
+"""What goes wrong between the processes of a distributed run."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from mmaction_kd.host_fixes.mend import Mend, source_of
@@ -18,6 +19,31 @@ def _first_rank_writes_metrics(logger_hook: Any) -> None:
     logger_hook.dump = master_only(logger_hook.dump)
 
 
+def _ranks_need_not_have_the_same_batches() -> bool:
+    loops = source_of('mmengine.runner.loops')
+    return 'self.run_epoch()' in loops and 'all_gather' not in loops
+
+
+def _same_batches_on_all_ranks(loops: Any) -> None:
+    loop = loops.EpochBasedTrainLoop
+    run = loop.run
+
+    @functools.wraps(run)
+    def run_if_ranks_agree(self: Any) -> Any:
+        from mmengine.dist import all_gather_object
+
+        batches = all_gather_object(len(self.dataloader))
+        if len(set(batches)) > 1 or not batches[0]:
+            raise ValueError(
+                'EpochBasedTrainLoop: every rank must have the same number of batches in an epoch, '
+                f'at least one, got {batches}; set round_up=True in the sampler of '
+                'train_dataloader, or a smaller batch_size where drop_last=True leaves none.'
+            )
+        return run(self)
+
+    loop.run = run_if_ranks_agree
+
+
 MENDS = (
     Mend(
         name='ranks write the metrics of a test into one file at once, and may garble it',
@@ -26,5 +52,13 @@ MENDS = (
         fault=_all_ranks_write_metrics,
         mend=_first_rank_writes_metrics,
         remedy='test in one process, or read the metrics from the log',
+    ),
+    Mend(
+        name='ranks with other numbers of batches train out of step, then wait for ever',
+        hosts=('mmengine',),
+        module='mmengine.runner.loops',
+        fault=_ranks_need_not_have_the_same_batches,
+        mend=_same_batches_on_all_ranks,
+        remedy='keep round_up=True in the sampler of train_dataloader',
     ),
 )

@@ -78,8 +78,15 @@ def _wrap_on_cpu(distributed: Any) -> None:
     @functools.wraps(host_init)
     def init(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
         from mmengine.model import revert_sync_batchnorm
+        from torch.nn import SyncBatchNorm
 
         if all(parameter.device.type == 'cpu' for parameter in module.parameters()):
+            if any(isinstance(part, SyncBatchNorm) for part in module.modules()):
+                warnings.warn(
+                    'MMDistributedDataParallel: SyncBN needs a GPU, got a model on the CPU; BN is '
+                    'taken, with the statistics of each rank alone.',
+                    stacklevel=2,
+                )
             module = revert_sync_batchnorm(module)
             kwargs.pop('device_ids', None)
             kwargs.pop('output_device', None)

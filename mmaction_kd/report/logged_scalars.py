@@ -53,7 +53,8 @@ def read_scalars(work_dir: Path) -> LoggedScalars:
     """Read what every process that worked on a run has logged; what was done again, counts later.
 
     A process that starts at iteration i does everything from i on again, whatever one before it
-    had logged; one that starts at the beginning makes a new run of it.
+    had logged; one that starts at the beginning makes a new run of it. One that starts with a
+    validation does that again which the one before it had begun.
 
     Args:
         work_dir: of the run, with a folder TIMESTAMP for each process.
@@ -64,7 +65,7 @@ def read_scalars(work_dir: Path) -> LoggedScalars:
     train: list[dict] = []
     val: list[dict] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        started, after_iter = False, 0
+        started = False
         for line in _lines(path):
             if 'iter' in line:
                 if not started:
@@ -72,9 +73,11 @@ def read_scalars(work_dir: Path) -> LoggedScalars:
                     train = [old for old in train if old['iter'] < first]
                     val = [old for old in val if _was_before(old, first, epoch)]
                     started = True
-                after_iter = line['iter']
                 train.append(line)
             else:
+                after_iter = train[-1]['iter'] if train else 0
+                if not started:
+                    val = [old for old in val if old['after_iter'] < after_iter]
                 val.append(dict(line, after_iter=after_iter))
     return LoggedScalars(train, val)
 
