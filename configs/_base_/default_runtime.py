@@ -17,7 +17,9 @@ default_hooks = dict(
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),  # gloo is taken where there is no GPU
+    # gloo is taken where there is no GPU. A rank that hangs ends the others after a `timeout`, in
+    # seconds, of 1800 (gloo) or 600 (NCCL), which also limits the longest wait of a sound run.
+    dist_cfg=dict(backend='nccl'),
 )
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 vis_backends = [dict(type='LocalVisBackend')]

@@ -28,6 +28,7 @@ class Run:
         test: line of the record with counts and ``metrics`` of the last test; empty without.
         classes: their names, as far as they are known.
         max_time: how many epochs (or iterations) the training is to have; 0 where not known.
+        ranks: processes that trained; the first logged ``train``, of its share of each batch.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Run:
     test: dict = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     max_time: int = 0
+    ranks: int = 1
 
     @property
     def unit(self) -> str:
@@ -145,6 +147,7 @@ def load_run(folder: str | Path, classes: Sequence[str] = ()) -> Run:
         test=max(tests, key=lambda line: line.get('when', ''), default={}),
         classes=tuple(classes or header.get('classes', ())),
         max_time=header.get('max_time', 0),
+        ranks=header.get('ranks', 1),
     )
 
 

@@ -198,8 +198,14 @@ def _losses(run: Run) -> str:
         title, caption = TERMS.get(term, (term, 'A term of the loss, as it enters the sum.'))
         figure = curves_figure(by_term[term], run.unit, 'loss')
         figures.append((title, figure, caption))
-    text = f'Each term as it is summed, over the {run.unit}s of the training.'
+    text = f'Each term as it is summed, over the {run.unit}s of the training.{_whose(run)}'
     return _section('Losses', text, figures)
+
+
+def _whose(run: Run) -> str:
+    if run.ranks == 1:
+        return ''
+    return f' Logged by the first of {run.ranks} processes, of its own share of each batch.'
 
 
 def _accuracies(run: Run) -> str:
@@ -216,7 +222,7 @@ def _accuracies(run: Run) -> str:
     if training:
         caption = (
             'Share of the videos that are named right, in the batches that were logged: a point is '
-            'one batch, so it jumps.'
+            f'one batch, so it jumps.{_whose(run)}'
         )
         if _teachers(run):
             caption += ' A teacher counts on its own classes only.'

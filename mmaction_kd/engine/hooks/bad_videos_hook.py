@@ -119,15 +119,15 @@ class BadVideosHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Note the places of stand-ins; after the last batch those of all ranks.
+        """Note the places of stand-ins.
 
         Args:
             runner: the run.
-            batch_idx: of the batch.
+            batch_idx: not used.
             data_batch: as the loader gave it.
             outputs: predictions.
         """
-        self._after_scoring(runner, 'val', runner.val_loop, batch_idx, data_batch, outputs)
+        self._after_scoring('val', runner.val_loop, data_batch, outputs)
 
     def after_test_iter(
         self,
@@ -140,11 +140,11 @@ class BadVideosHook(Hook):
 
         Args:
             runner: the run.
-            batch_idx: of the batch.
+            batch_idx: not used.
             data_batch: as the loader gave it.
             outputs: predictions.
         """
-        self._after_scoring(runner, 'test', runner.test_loop, batch_idx, data_batch, outputs)
+        self._after_scoring('test', runner.test_loop, data_batch, outputs)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Report how many are not scored.
@@ -153,7 +153,7 @@ class BadVideosHook(Hook):
             runner: the run.
             metrics: to which the number is added.
         """
-        self._end_scoring(runner, 'val', runner.val_loop, metrics)
+        self._end_scoring(runner, 'val', metrics)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Likewise.
@@ -162,7 +162,7 @@ class BadVideosHook(Hook):
             runner: the run.
             metrics: to which the number is added.
         """
-        self._end_scoring(runner, 'test', runner.test_loop, metrics)
+        self._end_scoring(runner, 'test', metrics)
 
     # --- Within -----------------------------------------------------------------------------------
 
@@ -202,17 +202,29 @@ class BadVideosHook(Hook):
     def _start_scoring(self, runner: Runner, name: str, loop: ValLoop | TestLoop) -> None:
         self._start(runner, name, loop.dataloader.dataset)
         if name in self._all:
-            for metric in loop.evaluator.metrics:
-                metric.compute_metrics = functools.partial(
-                    _without, metric.compute_metrics, self._unscored
-                )
+            loop.evaluator.evaluate = functools.partial(self._evaluate, runner, name, loop)
+
+    def _evaluate(self, runner: Runner, name: str, loop: ValLoop | TestLoop, size: int) -> dict:
+        """In place of the evaluator's own: every rank comes here, also one that had no batch."""
+        evaluator = loop.evaluator
+        for places in all_gather_object(self._unscored):
+            self._unscored |= places
+        self._share(runner, name, loop.dataloader.dataset)
+        for metric in evaluator.metrics:
+            metric.compute_metrics = functools.partial(
+                _without, metric.compute_metrics, self._unscored
+            )
+        try:
+            return type(evaluator).evaluate(evaluator, size)
+        finally:
+            del evaluator.evaluate  # the class's own again
+            for metric in evaluator.metrics:
+                del metric.compute_metrics
 
     def _after_scoring(
         self,
-        runner: Runner,
         name: str,
         loop: ValLoop | TestLoop,
-        batch_idx: int,
         data_batch: dict | None,
         outputs: Sequence[ActionDataSample] | None,
     ) -> None:
@@ -233,22 +245,10 @@ class BadVideosHook(Hook):
                     'which is not to be scored; leave bad videos out before, with known= of '
                     'SkipBadVideos.'
                 )
-        if batch_idx == len(loop.dataloader) - 1:
-            for places in all_gather_object(self._unscored):
-                self._unscored |= places
-            self._share(runner, name, loop.dataloader.dataset)
 
-    def _end_scoring(
-        self,
-        runner: Runner,
-        name: str,
-        loop: ValLoop | TestLoop,
-        metrics: dict[str, float] | None,
-    ) -> None:
+    def _end_scoring(self, runner: Runner, name: str, metrics: dict[str, float] | None) -> None:
         if name not in self._all:
             return
-        for metric in loop.evaluator.metrics:
-            del metric.compute_metrics  # the class's own again
         found = self._all[name]
         if metrics is not None:
             metrics[META_KEY] = len(found.bad_videos)

@@ -91,6 +91,7 @@ class DistillReportHook(Hook):
             loader = runner.train_dataloader
             header = dict(self._header(runner, loader.dataset), by_epoch=_has_epochs(runner))
             header['max_time'] = runner.max_epochs if _has_epochs(runner) else runner.max_iters
+            header['ranks'] = get_world_size()
             RunRecord(Path(runner.work_dir)).rewind(runner.iter, header)
 
     def after_train_iter(

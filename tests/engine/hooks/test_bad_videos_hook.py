@@ -252,11 +252,11 @@ def test_places_are_those_of_the_collected_results(world_size, monkeypatch):
         share = [i % size for i in range(rank, size + (-size) % world_size, world_size)]
         parts.append(share)
         hook._all, hook._new['test'] = dict(test=None), {}
-        loop = SimpleNamespace(dataloader=range(size), evaluator=SimpleNamespace(metrics=[]))
+        loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[]))
         for i in share:
             meta = dict(bad_videos=[(str(i), 'torn')]) if i in bad else {}
             samples = [ActionDataSample(metainfo=meta)]
-            hook._after_scoring(None, 'test', loop, 0, dict(data_samples=samples), samples)
+            hook._after_scoring('test', loop, dict(data_samples=samples), samples)
         places |= hook._unscored
     ordered = [i for row in zip(*parts, strict=True) for i in row][:size]
     assert ordered == list(range(size))

@@ -209,20 +209,20 @@ def test_a_new_run_in_an_old_work_dir_starts_anew(mbd, tmp_path, no_page):
 
 
 def test_a_loop_without_epochs(mbd, tmp_path, monkeypatch):
-    """7 iterations, a line after each 2, and one for what is left."""
+    """10 iterations, a line after each 3, and one for what is left."""
     monkeypatch.setattr(distill_report_hook, 'PARTS_WITHOUT_EPOCHS', 3)
     loader = config(tmp_path, mbd)['train_dataloader']
     loader = dict(loader, sampler=dict(type='InfiniteSampler', shuffle=True))
-    loop = dict(type='IterBasedTrainLoop', max_iters=7, val_interval=4)
+    loop = dict(type='IterBasedTrainLoop', max_iters=10, val_interval=5)
     train(
         tmp_path, mbd, train_dataloader=loader, train_cfg=loop,
         log_processor=dict(by_epoch=False),
     )  # fmt: skip
     found = [(line['kind'], line['iter']) for line in lines(tmp_path)[1:]]
-    assert sorted(found) == [*(('train', i) for i in (2, 4, 6, 7)), ('val', 4), ('val', 7)]
+    assert sorted(found) == [*(('train', i) for i in (3, 6, 9, 10)), ('val', 5), ('val', 10)]
     counts = [sum(li['sources']['dominance']['count']) for li in lines(tmp_path, 'train')]
-    assert counts == [8, 8, 8, 4]
-    assert '7 of 7 iterations' in page(tmp_path)
+    assert counts == [12, 12, 12, 4]
+    assert '10 of 10 iterations' in page(tmp_path)
 
 
 # --- Without a run ------------------------------------------------------------------------------
