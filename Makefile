@@ -1,16 +1,19 @@
 # The single door: `make demo` and `make test` work on a machine that has only Python 3.11 and pip.
 PYTHON ?= python3
 VENV ?= .venv
+# The versions that are installed; the oldest that setup.py allows, in an environment of their own:
+#     make test VENV=.venv-oldest CONSTRAINTS=requirements/oldest.txt
+CONSTRAINTS ?= requirements/constraints.txt
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install demo test test-all lint bench clean
 
-install: $(VENV)/.installed  ## build .venv with the tested versions
+install: $(VENV)/.installed  ## build VENV with the versions of CONSTRAINTS
 
 $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements/constraints.txt -e '.[lite,study,tests,lint]'
+	$(BIN)/python -m pip install -c $(CONSTRAINTS) -e '.[lite,study,tests,lint]'
 	touch $@
 
 demo: install  ## render videos; train, test and predict with MBD; DTKD from optical flow to student

@@ -67,8 +67,8 @@ class Package:
 
 PACKAGES = (
     Package(('torch',), (2, 1)),
-    Package(('torchvision',)),
-    Package(('numpy',)),
+    Package(('torchvision',), (0, 16)),
+    Package(('numpy',), (1, 23, 5)),
     Package(('mmengine',), (0, 10), (1,)),
     Package(('mmcv-lite', 'mmcv'), (2, 0), (2, 2)),
     Package(('mmpretrain',), (1, 1, 1), (2,)),
@@ -80,7 +80,8 @@ PACKAGES = (
             'opencv-contrib-python',
             'opencv-python-headless',
             'opencv-contrib-python-headless',
-        )
+        ),
+        (4, 8),
     ),
 )
 _OPENCV = PACKAGES[-1].names

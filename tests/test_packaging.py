@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,12 +80,19 @@ def test_metadata(wheel):
     assert metadata['Requires-Python'] == '>=3.10'
     assert set(metadata.get_all('Provides-Extra')) == {'lite', 'study', 'tests', 'lint'}
     required = metadata.get_all('Requires-Dist')
-    always = {
-        line.split('=')[0].split('<')[0].split('>')[0] for line in required if ';' not in line
-    }
+    always = {re.match(r'[\w-]+', line)[0] for line in required if ';' not in line}
     assert {'torch', 'torchvision', 'mmaction2', 'mmengine', 'mmpretrain', 'decord'} <= always
     assert not {'mmcv', 'mmcv-lite', 'transformers', 'pytest'} & always  # the user chooses mmcv
-    assert any(line.startswith('mmcv-lite') and 'extra == "lite"' in line for line in required)
+    assert any(re.match(r'mmcv-lite.*; ?extra == .lite.$', line) for line in required)
+
+
+@pytest.mark.parametrize('name', ['runtime', 'lite', 'study', 'tests'])
+def test_the_oldest_set_is_the_least_that_is_allowed(name):
+    """What requirements/oldest.txt pins is what a `>=` names: torch>=2.1 at 2.1.0."""
+    pins = (ROOT / 'requirements/oldest.txt').read_text()
+    allowed = (ROOT / f'requirements/{name}.txt').read_text()
+    for package, least in re.findall(r'^([\w-]+)>=([\d.]+)', allowed, re.M):
+        assert re.search(rf'^{package}=={re.escape(least)}(\.|$)', pins, re.M), package
 
 
 CHILD = f"""

@@ -27,13 +27,13 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
-from mmaction_kd.child_command import end_command, start_command
 from mmaction_kd.class_subsets import ClassSubsets, load_subsets
-from mmaction_kd.last_checkpoint import find_last_checkpoint
-from mmaction_kd.process_lock import only_process
-from mmaction_kd.stopped_tool import plain_ctrl_c
+from mmaction_kd.files.last_checkpoint import find_last_checkpoint
+from mmaction_kd.files.process_lock import only_process
+from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.processes.child_command import end_command, start_command
+from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import is_trained, newest_test
-from mmaction_kd.whole_file import write_whole
 
 TOOLS = Path(__file__).parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.files.whole_file import write_whole
 
 FILE_NAME = 'bad_videos.json'
 

@@ -15,14 +15,14 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
-from mmaction_kd.last_checkpoint import (
+from mmaction_kd.files.last_checkpoint import (
     find_last_checkpoint,
     forget_validation,
     note_validation,
     noted_validation,
 )
-from mmaction_kd.whole_file import naming_file, write_whole
+from mmaction_kd.files.whole_file import naming_file, write_whole
+from mmaction_kd.host_fixes.mend import Mend, source_of
 
 # --- What is written --------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
-from mmaction_kd.json_lines import append_line, read_lines
+from mmaction_kd.files.json_lines import append_line, read_lines
 from mmaction_kd.motion.gray_frames import VideoSource
 from mmaction_kd.motion.video_motion import MotionSettings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mmaction_kd.json_lines import append_line, read_lines
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.files.json_lines import append_line, read_lines
+from mmaction_kd.files.whole_file import write_whole
 
 RECORD_FILE = 'distill_record.jsonl'
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.stored_teachers.fingerprint import (
     annotation_digest,
     canonical_json,
     digest,
     library_versions,
 )
-from mmaction_kd.whole_file import write_whole
 
 FORMAT = 1
 FILE = 'store.json'

@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from mmaction_kd.files.whole_file import naming_file, whole_file
 from mmaction_kd.stored_teachers.logit_rows import (
     decode_row,
     encode_rows,
@@ -19,7 +20,6 @@ from mmaction_kd.stored_teachers.logit_rows import (
     unusable_row,
 )
 from mmaction_kd.stored_teachers.store_header import FILE, TOOL, StoreHeader, load_header
-from mmaction_kd.whole_file import naming_file, whole_file
 
 BLOCK = 2**20  # bytes
 

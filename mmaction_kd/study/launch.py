@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmaction_kd.child_command import end_command, start_command
 from mmaction_kd.choices import check_range
-from mmaction_kd.last_checkpoint import find_last_checkpoint, noted_validation
-from mmaction_kd.process_lock import only_process
+from mmaction_kd.files.last_checkpoint import find_last_checkpoint, noted_validation
+from mmaction_kd.files.process_lock import only_process
+from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import PLACEHOLDER, Run
-from mmaction_kd.whole_file import write_whole
 
 Say = Callable[[str], None]
 ERROR = re.compile(r'(\[rank\d+\]: )?[\w.]*(Error|Exception|Interrupt|Exit)\b.*:')

@@ -26,12 +26,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mmaction_kd.choices import check_choice
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study import figures
 from mmaction_kd.study.plan import Run, Study
 from mmaction_kd.study.results import comparison, gather, is_accuracy, label, markdown, values_of
 from mmaction_kd.study.selectivity import teacher_distances
-from mmaction_kd.whole_file import write_whole
 
 TABLE_KEYS = ('rows', 'metric', 'baseline', 'metrics', 'paper', 'paper_name')
 FIGURE_KINDS = ('bars', 'curves', 'surface', 'selectivity')

@@ -11,7 +11,7 @@ import pytest
 import torch
 from recorded import read_study
 
-from mmaction_kd.last_checkpoint import note_validation
+from mmaction_kd.files.last_checkpoint import note_validation
 from mmaction_kd.study.launch import Launcher, is_trained, last_validation
 
 WRITE = """import json, pathlib, sys

@@ -21,7 +21,7 @@ from mmengine.registry import init_default_scope
 
 import mmaction_kd
 from mmaction_kd.benchmark import MEASUREMENTS
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.files.whole_file import write_whole
 
 
 def parse_args() -> argparse.Namespace:

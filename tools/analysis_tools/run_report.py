@@ -16,9 +16,9 @@ from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE, read_classes
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.report.run import load_run
 from mmaction_kd.report.run_page import run_page
-from mmaction_kd.whole_file import write_whole
 
 
 def parse_args() -> argparse.Namespace:

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.files.whole_file import write_whole
 
 CLASSES = ('drift_left', 'drift_right', 'red_then_blue', 'blue_then_red')
 WIDTH, HEIGHT, FRAMES, FPS = 96, 72, 136, 25

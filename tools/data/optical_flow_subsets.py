@@ -39,6 +39,8 @@ from mmengine.config import Config, DictAction
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+from mmaction_kd.files.process_lock import only_process
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.motion.class_motion import RULES
 from mmaction_kd.motion.gray_frames import UnusableVideo, VideoSource
 from mmaction_kd.motion.motion_figures import histogram_figure, mean_std_figure
@@ -47,9 +49,7 @@ from mmaction_kd.motion.motion_report import motion_report, statistics_table
 from mmaction_kd.motion.optical_flow import ALGORITHMS
 from mmaction_kd.motion.parallel_motion import available_cores, parallel_motion
 from mmaction_kd.motion.video_motion import MotionSettings
-from mmaction_kd.process_lock import only_process
-from mmaction_kd.stopped_tool import plain_ctrl_c
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 
 if TYPE_CHECKING:
     from mmaction_kd.motion.dataset_videos import LabelledVideo

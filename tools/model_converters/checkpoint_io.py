@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmaction_kd.whole_file import whole_file
+from mmaction_kd.files.whole_file import whole_file
 
 StateDict = dict[str, Tensor]
 

@@ -25,6 +25,7 @@ from mmaction.apis import init_recognizer  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.dataset import Compose, pseudo_collate  # noqa: E402
 
+from mmaction_kd.files.whole_file import write_whole  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
     figure_pixels,
@@ -34,7 +35,6 @@ from mmaction_kd.visualization import (  # noqa: E402
     png_bytes,
 )
 from mmaction_kd.visualization.explain_video import viewers  # noqa: E402
-from mmaction_kd.whole_file import write_whole  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,6 +14,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.observations import take_observations
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
@@ -21,7 +22,6 @@ from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.run import load_run
 from mmaction_kd.report.run_page import run_page
 from mmaction_kd.report.run_record import RunRecord
-from mmaction_kd.whole_file import write_whole
 
 PAGE_FILE = 'distill_report.html'
 FIRST_GUESS = 5.0  # seconds that a page takes, until one was written

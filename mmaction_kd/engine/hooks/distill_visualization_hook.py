@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from mmaction_kd.choices import check_range
 from mmaction_kd.engine.hooks.distill_report_hook import read_classes
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.video_names import video_path
@@ -28,7 +29,6 @@ from mmaction_kd.visualization import (
     picture_name,
     png_bytes,
 )
-from mmaction_kd.whole_file import write_whole
 
 
 @HOOKS.register_module()

@@ -6,11 +6,12 @@ import json
 import os
 from pathlib import Path
 
-from mmaction_kd.whole_file import naming_file
+from mmaction_kd.files.process_lock import open_locked
+from mmaction_kd.files.whole_file import naming_file
 
 
 def append_line(path: Path, record: dict) -> None:
-    """Add a line, in one write that is on disk afterwards.
+    """Add a line, which is on disk afterwards; of two processes the second waits for the first.
 
     Args:
         path: of the file; it is made where there is none, with its folder.
@@ -21,8 +22,8 @@ def append_line(path: Path, record: dict) -> None:
     """
     text = json.dumps(record, separators=(',', ':'))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_file(path), open(path, 'a+b') as file:
-        if file.tell():
+    with naming_file(path), open_locked(path, wait=True) as file:
+        if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b'\n':
                 text = f'\n{text}'  # the last process was stopped within its last line

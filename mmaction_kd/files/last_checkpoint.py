@@ -9,7 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from mmaction_kd.whole_file import write_whole
+from mmaction_kd.files.whole_file import write_whole
 
 CHECKPOINT_NOTE = 'last_checkpoint'  # MMEngine's
 VALIDATION_NOTE = 'last_validation'

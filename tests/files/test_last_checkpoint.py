@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from mmaction_kd.last_checkpoint import (
+from mmaction_kd.files.last_checkpoint import (
     find_last_checkpoint,
     forget_validation,
     is_whole,

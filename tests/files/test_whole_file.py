@@ -8,7 +8,7 @@ import signal
 import pytest
 from full_disk import files_up_to
 
-from mmaction_kd.whole_file import whole_file, write_whole
+from mmaction_kd.files.whole_file import whole_file, write_whole
 
 
 def test_text_and_bytes(tmp_path):
