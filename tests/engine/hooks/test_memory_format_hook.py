@@ -51,6 +51,18 @@ def test_losses_and_checkpoint_are_those_of_a_run_without(method, tmp_path):
         assert value.numpy() == pytest.approx(expected[name].numpy(), rel=1e-3, abs=1e-5), name
 
 
+def test_on_a_cpu_under_autocast_the_layout_is_left(tmp_path, capsys):
+    """Where torch would corrupt memory: the losses are those without the hook."""
+    amp = dict(optim_wrapper=dict(type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.001)))
+    plain, _ = train('dtkd', tmp_path / 'plain', epochs=1, **amp)
+    ours, runner = train(
+        'dtkd', tmp_path / 'ours', epochs=1, hooks=[HOOK], log_level='WARNING', **amp
+    )
+    assert ours == plain
+    assert not any(is_channels_last(w) for _, w in spread_weights(runner.model))
+    assert 'MemoryFormatHook: channels last needs a GPU, or no autocast' in capsys.readouterr().out
+
+
 def test_frozen_teachers_are_reached(tmp_path):
     runner = make_run('dtkd', tmp_path / 'a', hooks=[HOOK])
     runner.call_hook('before_run')
@@ -91,6 +103,7 @@ def test_gradients_in_ddp_are_those_of_the_model_alone(tmp_path):
         inputs, samples = tiny_dtkd.batch([0, 1, 2])
         expected = gradients_of(model.eval(), inputs, samples)
         run = SimpleNamespace(
+            optim_wrapper=None,
             model=MMDistributedDataParallel(model),
             cfg=dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel')),
             wrap_model=lambda cfg, model: MODEL_WRAPPERS.build(dict(cfg, module=model)),
