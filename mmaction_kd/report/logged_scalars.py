@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from mmaction_kd.files.json_lines import read_lines
 
 NOT_CURVES = ('epoch', 'iter', 'step')
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -66,7 +67,7 @@ def read_scalars(work_dir: Path) -> LoggedScalars:
     val: list[dict] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         started = False
-        for line in _lines(path):
+        for line in read_lines(path):
             if 'iter' in line:
                 if not started:
                     first, epoch = line['iter'], line.get('epoch')
@@ -86,18 +87,6 @@ def _was_before(val_line: dict, first_iter: int, epoch: int | None) -> bool:
     if epoch is None:
         return val_line['after_iter'] < first_iter
     return val_line.get('step', 0) < epoch
-
-
-def _lines(path: Path) -> list[dict]:
-    found = []
-    for text in path.read_text(encoding='utf-8', errors='replace').splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict):
-            found.append(line)
-    return found
 
 
 def _columns(lines: Iterable[tuple[float, dict]]) -> Curves:
