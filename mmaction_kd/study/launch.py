@@ -22,7 +22,7 @@ from typing import Any
 from mmaction_kd.choices import check_range
 from mmaction_kd.files.last_checkpoint import find_last_checkpoint, noted_validation
 from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.whole_file import naming_file, write_whole
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import PLACEHOLDER, Run
@@ -219,7 +219,8 @@ class _Active:
             return ''
         except Exception as error:  # a bad config: this run's failure, not the study's
             return f'{type(error).__name__}: {error}'
-        with (self.run.folder / 'log.txt').open('a') as log:
+        path = self.run.folder / 'log.txt'
+        with naming_file(path), path.open('a') as log:
             log.write(f'$ {shlex.join(words)}\n')
             log.flush()
             try:
