@@ -83,7 +83,7 @@ def test_stopped_it_leaves_no_process_and_can_be_gone_on_with(clean, tmp_path, b
     """Ctrl-C goes to the process group, as from a terminal; SIGTERM to the first process."""
     job, expected, _ = clean
     out = tmp_path / 'out'
-    process = job.start(out, subprocess.PIPE)
+    process = job.start(out, subprocess.PIPE, **slow_writes(tmp_path / 'slow'))
     job.wait_for_a_write(out, process, {})
     if by == signal.SIGINT:
         os.killpg(process.pid, by)
