@@ -18,6 +18,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, HOOKS, MODELS
 from mmengine.runner import Runner
 
+from mmaction_kd.host_fixes.mend import source_of
+
 CLASSES = 4
 SUBSETS = dict(dynamic=[0, 3], static=[1, 2])
 RUNS = itertools.count()  # each run of a process needs a name of its own
@@ -210,6 +212,10 @@ def written(folder):
     return scores, counted, bad
 
 
+@pytest.mark.skipif(
+    'zip_longest' not in source_of('mmengine.dist.dist'),
+    reason='this MMEngine (0.10.0) drops results where ranks have unequally many',
+)
 @pytest.mark.parametrize(
     'num, loaders',
     [
