@@ -24,6 +24,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
+from full_disk import files_up_to
 
 ROOT = Path(__file__).parents[1]
 NUM_SAMPLES = 8
@@ -280,7 +281,7 @@ def probe_half_a_checkpoint():
     backend = LocalBackend()
     for put, content in ((backend.put, bytes(2000)), (backend.put_text, 2000 * 'a')):
         Path('epoch_1.pth').write_text('whole')
-        with contextlib.suppress(OSError), files_of_at_most(1000):
+        with contextlib.suppress(OSError), files_up_to(1000):
             put(content, 'epoch_1.pth')
         assert Path('epoch_1.pth').read_text() == 'whole', 'a full disk cut the file short'
     assert os.listdir() == ['epoch_1.pth']
@@ -289,7 +290,7 @@ def probe_half_a_checkpoint():
 def probe_note():
     hook, runner = bare_checkpoint_hook()
     Path('last_checkpoint').write_text('epoch_1.pth')
-    with contextlib.suppress(OSError), files_of_at_most(0):
+    with contextlib.suppress(OSError), files_up_to(0):
         hook._save_checkpoint_with_step(runner, 2, {})
     assert Path('last_checkpoint').read_text() == 'epoch_1.pth', 'last_checkpoint is empty'
 
@@ -300,7 +301,7 @@ def probe_scalars():
     backend = LocalVisBackend('vis_data')
     backend.add_scalar('loss', 1.0)
     try:
-        with files_of_at_most(0):
+        with files_up_to(0):
             backend.add_scalar('loss', 2.0)
     except OSError as error:
         assert 'scalars.json' in str(error), f'the error names no file: {error}'
@@ -394,19 +395,6 @@ class RunsCode:
 
     def __reduce__(self):
         return os.system, (self.command,)
-
-
-@contextlib.contextmanager
-def files_of_at_most(size):
-    """As on a full disk, files can not grow over this number of bytes."""
-    import resource
-
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def bare_checkpoint_hook(**settings):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from full_disk import files_up_to
 from recorded import read_study
 
 from mmaction_kd.files.last_checkpoint import note_validation
@@ -64,6 +65,19 @@ def test_what_is_done_is_not_done_again(study_of, tmp_path):
     assert said[0] == '4 runs, 2 done before, 2 to do'
     metrics = [run.result()['metrics'].get('acc/top1') for run in study.runs]
     assert metrics == [0.5, 9, None, 0.75]
+
+
+def test_a_log_for_which_there_is_no_room_is_named_and_the_study_goes_on_later(study_of):
+    study = study_of()
+    log = study.runs[0].folder / 'log.txt'
+    log.parent.mkdir(parents=True)
+    log.write_text(100_000 * 'of an earlier try ')
+    before = log.read_text()
+    with files_up_to(50_000), pytest.raises(OSError, match=r'room for .*seed0/log\.txt, and'):
+        do(study)
+    assert log.read_text() == before and study.runs[0].result() is None
+    do(study)
+    assert study.runs[0].result()['metrics'] == {'acc/top1': 0.5}
 
 
 def test_several_jobs_find_the_same(study_of):
