@@ -71,6 +71,7 @@ def good(tmp_path_factory):
         SelectivityMetric=dict(subsets=SUBSETS),
         ShrinkingDecordInit=dict(short_side=8),
         SkipBadVideos=dict(dataset=videos, lazy_init=True),
+        SkippedStepsHook={},
         StoredTeacherViews=dict(dataset=videos, store='none', lazy_init=True),
         SubsetAccMetric=dict(subsets=SUBSETS),
         UniformThreeCrop=dict(crop_size=8),
@@ -236,6 +237,7 @@ WRONG_VALUES = dict(
     ),
     ShrinkingDecordInit=dict(short_side=COUNT),
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
+    SkippedStepsHook=dict(max_skipped=COUNT),
     SubsetAccMetric=dict(subsets=NO_SUBSETS[:3], collect_device=CHOICE),
     UniformThreeCrop=dict(crop_size=COUNT),
     VTN=dict(

@@ -164,6 +164,7 @@ class Procedure:
         self.baseline.merge_from_dict(args.cfg_options)
         hooks = self.baseline.setdefault('default_hooks', {})
         hooks.setdefault('distill_report', dict(type='mmaction_kd.DistillReportHook'))
+        hooks.setdefault('skipped_steps', dict(type='mmaction_kd.SkippedStepsHook'))
         if self.baseline.get('test_evaluator') is None:
             sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
         self._remember(

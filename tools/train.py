@@ -5,6 +5,7 @@ On several devices: tools/dist_train.sh CONFIG DEVICES [the same arguments].
 """
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
+from mmaction_kd.files.process_lock import only_process
+
+RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+"""In which variable a launcher tells a process its number."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,12 +91,20 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
+def alone_in(work_dir: Path, launcher: str) -> contextlib.AbstractContextManager[None]:
+    """Where checkpoints are written, by the first process, no other training may write its own."""
+    if int(os.environ.get(RANKS.get(launcher, ''), 0)):
+        return contextlib.nullcontext()
+    return only_process(work_dir / '.lock', 'train', work_dir, 'take another --work-dir')
+
+
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     check_config_annotations(cfg, 'train_dataloader', 'val_dataloader')
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
+    with alone_in(Path(cfg.work_dir), args.launcher):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.train()
 
 
 if __name__ == '__main__':

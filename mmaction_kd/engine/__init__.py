@@ -6,6 +6,7 @@ from mmaction_kd.engine.hooks import (
     DistillVisualizationHook,
     EpochSeedHook,
     MemoryFormatHook,
+    SkippedStepsHook,
     TeacherHashHook,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     'DistillVisualizationHook',
     'EpochSeedHook',
     'MemoryFormatHook',
+    'SkippedStepsHook',
     'TeacherHashHook',
 ]

@@ -14,6 +14,8 @@ import pytest
 from mmengine.config import Config
 from tool_runs import ROOT, TINY, run_tool, shrunken
 
+from mmaction_kd.files.process_lock import open_locked
+
 K400 = 'configs/mbd/r2plus1d_vtn_k400.py'
 SHELL = sorted((ROOT / 'tools').rglob('*.sh'))
 METRICS = [f'acc/{name}_top1' for name in ('fused', 'local', 'global')]
@@ -79,6 +81,17 @@ def test_two_processes_train_and_test(demo_set, tmp_path, port):
 
 
 # --- One process ------------------------------------------------------------------------------
+
+
+def test_a_second_training_in_one_work_dir_is_refused(demo_set, tmp_path):
+    """This process is the first; a killed one leaves the file, but no lock."""
+    arguments = ('tools/train.py', TINY, '--work-dir', tmp_path, *shrunken(demo_set))
+    with open_locked(tmp_path / '.lock', wait=False):
+        printed = run_tool(*arguments, code=1)
+    assert f'train: another process works in {tmp_path}; wait for it, or take' in printed
+    assert os.listdir(tmp_path) == ['.lock']
+    run_tool(*arguments)
+    assert (tmp_path / 'epoch_1.pth').exists() and not (tmp_path / '.lock').exists()
 
 
 @pytest.mark.slow

@@ -18,8 +18,9 @@ def configs(demo_set, tmp_path_factory):
     """The tiny student alone, of MMAction2's types only, and the same with two teachers."""
     folder = tmp_path_factory.mktemp('configs')
     plain = Config.fromfile(ROOT / 'configs/dtkd/tiny_slowfast.py')
-    plain.pop('custom_imports'), plain.default_hooks.pop('epoch_seed')
-    plain.default_hooks.pop('distill_report')
+    plain.pop('custom_imports')
+    for hook in ('epoch_seed', 'distill_report', 'skipped_steps'):
+        plain.default_hooks.pop(hook)
     plain.test_evaluator = dict(type='AccMetric')
     plain.model.cls_head.dropout_ratio = 0.5
     for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):

@@ -5,6 +5,7 @@ from mmaction_kd.engine.hooks.distill_report_hook import DistillReportHook
 from mmaction_kd.engine.hooks.distill_visualization_hook import DistillVisualizationHook
 from mmaction_kd.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmaction_kd.engine.hooks.memory_format_hook import MemoryFormatHook
+from mmaction_kd.engine.hooks.skipped_steps_hook import SkippedStepsHook
 from mmaction_kd.engine.hooks.teacher_hash_hook import TeacherHashHook
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'DistillVisualizationHook',
     'EpochSeedHook',
     'MemoryFormatHook',
+    'SkippedStepsHook',
     'TeacherHashHook',
 ]

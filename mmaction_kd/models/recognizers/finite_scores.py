@@ -22,7 +22,8 @@ def check_losses(
     """Refuse a step whose losses are NaN or infinite, by the model and the videos that made them.
 
     A gradient scaler would skip such steps without end, and without one the weights become NaN.
-    Its own skips, of a gradient that is too large for float16, have finite losses and go on.
+    Its own skips, of a gradient that is too large for float16, have finite losses and go on;
+    SkippedStepsHook counts them.
 
     It reads one number of the device a step. The heads of MMAction2 have read their scores, for the
     top-k accuracy, just before, and MMEngine reads each loss at the end of the step.
