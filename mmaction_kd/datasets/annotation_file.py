@@ -134,6 +134,8 @@ def _fault(
     """What must hold and does not, and the remedy."""
     if not row[0]:
         return 'name a video', 'remove it, also where it is blank'
+    if row[0].endswith('/') and ('VIDEO' in fields or not row[0].strip('/')):
+        return f'name a {fields[0].lower()}', 'name it without a slash at the end'
     if line.startswith(BYTE_ORDER_MARK):
         return 'not begin with a byte order mark', 'save the file as UTF-8 without it'
     form = repr((delimiter or ' ').join([*fields, 'LABEL']))

@@ -47,10 +47,12 @@ def path(tmp_path):
 
 
 def words(without):
-    """Names without what separates them; none is blank at an end, where the host strips."""
+    """Names without what separates them, of no folder; none is blank at an end: the host strips."""
     allowed = st.characters(exclude_categories=['Cs', 'Cc', 'Zl', 'Zp'], exclude_characters=without)
     text = st.text(allowed, min_size=1, max_size=20)
-    return text.filter(lambda name: name == name.strip() and not name.startswith('\ufeff'))
+    return text.filter(
+        lambda name: name == name.strip() and name[0] != '\ufeff' and not name.endswith('/')
+    )
 
 
 ROWS = dict(
@@ -88,6 +90,11 @@ def test_offsets_and_several_labels_are_read(path):
     assert found == [[0, 1, 0, 1], [1, 0, 0, 0]]
 
 
+def test_a_folder_of_frames_may_end_in_a_slash(path):
+    path.write_text('a/ 9 1\n')
+    assert read(path, FRAMES) == [('frames/a/', 1)]
+
+
 def test_a_test_list_may_have_no_labels_at_all(path):
     path.write_text('a.mp4\nb.mp4\n')
     assert read(path, test_mode=True) == [('videos/a.mp4', -1), ('videos/b.mp4', -1)]
@@ -100,6 +107,8 @@ BAD = {
     'blank end': (VIDEO_FILES, 'a.mp4 0\n  \n', 2, 'name a video'),
     'blank line of folders': (FRAMES, 'a 9 0\n\n', 2, 'name a video'),
     'no name': (dict(VIDEO_FILES, delimiter=','), ',3', 1, 'name a video'),
+    'a folder for a video': (VIDEO_FILES, 'b.mp4 1\na/ 3', 2, "name a video, got 'a/ 3'; name it"),
+    'the root for a folder': (FRAMES, '/ 9 1', 1, 'name a folder'),
     'byte order mark': (VIDEO_FILES, '\ufeffa.mp4 0', 1, 'not begin with a byte order mark'),
     'no label': (VIDEO_FILES, 'a.mp4 0\nb.mp4\n', 2, "be 'VIDEO LABEL', got 'b.mp4'; add"),
     'no label of folders': (FRAMES, 'a 9 0\nb 9', 2, "be 'FOLDER FRAMES LABEL', got 'b 9'"),
@@ -156,7 +165,8 @@ def misread(path, content, cfg, changes):
     for (name, label), line in zip(found, lines, strict=True):
         end = re.split(cfg.get('delimiter', r'\s'), line.strip())[-1]
         assert label == int(end) if label >= 0 else changes == dict(test_mode=True)
-        assert name.rsplit('/', 1)[-1]
+        assert name.rstrip('/') not in ('', *cfg['data_prefix'].values())
+        assert not name.endswith('/') or cfg is FRAMES
 
 
 LINES = st.lists(
