@@ -37,6 +37,12 @@ from mmaction_kd.study.launch import is_trained, newest_test
 
 TOOLS = Path(__file__).parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+HOOKS = dict(
+    distill_report='DistillReportHook',
+    loaded_weights='LoadedWeightsHook',
+    skipped_steps='SkippedStepsHook',
+)
+"""That a run of any config has, under the names of this package's own configs."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -163,8 +169,8 @@ class Procedure:
         self.baseline = Config.fromfile(args.config)
         self.baseline.merge_from_dict(args.cfg_options)
         hooks = self.baseline.setdefault('default_hooks', {})
-        hooks.setdefault('distill_report', dict(type='mmaction_kd.DistillReportHook'))
-        hooks.setdefault('skipped_steps', dict(type='mmaction_kd.SkippedStepsHook'))
+        for name, hook in HOOKS.items():
+            hooks.setdefault(name, dict(type=f'mmaction_kd.{hook}'))
         if self.baseline.get('test_evaluator') is None:
             sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
         self._remember(

@@ -6,6 +6,7 @@ Prints the five best classes; of an MBD model also what each pathway says alone,
 """
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
 warnings.filterwarnings('ignore', message='Fail to import')
 
 import torch  # noqa: E402
-from mmaction.apis import inference_recognizer, init_recognizer  # noqa: E402
+from mmaction.apis import inference_recognizer  # noqa: E402
+
+from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
 
 
 def best(scores: torch.Tensor, classes: list, count: int) -> str:
@@ -47,7 +50,10 @@ def main() -> None:
     for video in args.videos:
         if not Path(video).is_file():
             parser.error(f'there is no video {video}')
-    model = init_recognizer(args.config, args.checkpoint, args.device)
+    try:
+        model = load_tested_recognizer(args.config, args.checkpoint, args.device, 'predict')
+    except ValueError as error:
+        sys.exit(f'{error}')
     for video in args.videos:
         sample = inference_recognizer(model, video)
         print(f'{video}\n  {best(sample.pred_score, classes, 5)}')

@@ -12,6 +12,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),  # a resumed run repeats the whole one
     distill_report=dict(type='mmaction_kd.DistillReportHook'),  # the page of the run
+    loaded_weights=dict(type='mmaction_kd.LoadedWeightsHook'),  # no test of random weights
     skipped_steps=dict(type='mmaction_kd.SkippedStepsHook'),  # under AMP: NaN without end
     sync_buffers=dict(type='SyncBuffersHook'),
 )

@@ -98,3 +98,14 @@ def test_predict_says_which_video_is_missing(model_files, tiny_video, monkeypatc
     with pytest.raises(SystemExit, match='2'):
         predict(monkeypatch, capsys, *model_files, tiny_video, 'no.mp4')
     assert 'there is no video no.mp4' in capsys.readouterr().err
+
+
+def test_predict_takes_no_checkpoint_of_other_classes(
+    model_files, tiny_video, monkeypatch, capsys, tmp_path
+):
+    config, checkpoint = model_files
+    weights = torch.load(checkpoint)['state_dict']
+    more = {n: torch.cat([w, w]) if 'fc_cls' in n else w for n, w in weights.items()}
+    torch.save(dict(state_dict=more), path := tmp_path / 'more.pth')
+    with pytest.raises(SystemExit, match=r'predict: .*more\.pth must .*none for 4 of .*fc_cls'):
+        predict(monkeypatch, capsys, config, path, tiny_video)

@@ -19,7 +19,7 @@ def configs(demo_set, tmp_path_factory):
     folder = tmp_path_factory.mktemp('configs')
     plain = Config.fromfile(ROOT / 'configs/dtkd/tiny_slowfast.py')
     plain.pop('custom_imports')
-    for hook in ('epoch_seed', 'distill_report', 'skipped_steps'):
+    for hook in ('epoch_seed', 'distill_report', 'loaded_weights', 'skipped_steps'):
         plain.default_hooks.pop(hook)
     plain.test_evaluator = dict(type='AccMetric')
     plain.model.cls_head.dropout_ratio = 0.5

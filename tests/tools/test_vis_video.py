@@ -155,6 +155,14 @@ def test_what_the_model_has_not(model_files, tiny_video, vis_video, tmp_path, ar
     assert not list((tmp_path / 'here').iterdir())
 
 
+def test_the_checkpoint_of_another_model_draws_nothing(
+    model_files, tiny_video, vis_video, tmp_path
+):
+    with pytest.raises(SystemExit, match=r'vis_video: .*slowfast\.pth must hold all weights that'):
+        vis_video(model_files[TINY][0], model_files[STUDENT][1], tiny_video)
+    assert not list((tmp_path / 'here').iterdir())
+
+
 def test_show_dir_draws_every_second_of_five(demo_set, model_files, drawn, monkeypatch, tmp_path):
     """tools/test.py, with the names of two classes' equal files kept apart."""
     lines = [f'{name}/train_00{i}.mp4 0' for i in (0, 1) for name in ('drift_left', 'drift_right')]

@@ -21,11 +21,11 @@ import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
 warnings.filterwarnings('ignore', message='Fail to import')
 
 import torch  # noqa: E402
-from mmaction.apis import init_recognizer  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.dataset import Compose, pseudo_collate  # noqa: E402
 
 from mmaction_kd.files.whole_file import write_whole  # noqa: E402
+from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
     figure_pixels,
@@ -122,10 +122,10 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options)
-    model = init_recognizer(cfg, args.checkpoint, args.device)
-    first = viewers(model)[0].name
-    layers = dict(f'{first}={text}'.split('=')[-2:] for text in args.target_layer)
     try:
+        model = load_tested_recognizer(cfg, args.checkpoint, args.device, 'vis_video')
+        first = viewers(model)[0].name
+        layers = dict(f'{first}={text}'.split('=')[-2:] for text in args.target_layer)
         data = read_video(cfg, args.video, args.index)
         with torch.no_grad():
             [sample] = model.test_step(pseudo_collate([data]))

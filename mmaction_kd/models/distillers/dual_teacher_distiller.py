@@ -241,7 +241,7 @@ class DualTeacherDistiller(BaseModel):
                     'which may be nothing.'
                 )
             else:
-                load_recognizer(teacher, checkpoint, f'teacher {name}')
+                load_recognizer(teacher, checkpoint, f'teacher {name}', name in self._frozen)
         self._believed.discard(name)
         self.teacher_hashes.setdefault(name, weights_hash(teacher))
 

@@ -76,17 +76,21 @@ def build_recognizer(cfg: RecognizerConfig) -> tuple[BaseModel, str | None]:
     return MODELS.build(changes), checkpoint
 
 
-def load_recognizer(recognizer: BaseModel, checkpoint: str, name: str = 'recognizer') -> None:
+def load_recognizer(
+    recognizer: BaseModel, checkpoint: str, name: str = 'recognizer', whole: bool = False
+) -> None:
     """Load a checkpoint into a recognizer, less what has another shape (a head of other classes).
 
     Args:
         recognizer: the model.
         checkpoint: path or URL, as for ``load_from``.
         name: what to call it in messages.
+        whole: refuse a checkpoint without all parameters, for a model that will not be trained.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the checkpoint and the model have no backbone weight in common.
+        ValueError: the checkpoint and the model have no backbone weight in common, or with
+            ``whole`` not all.
     """
     try:
         loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
@@ -104,6 +108,13 @@ def load_recognizer(recognizer: BaseModel, checkpoint: str, name: str = 'recogni
             f"{name}: checkpoint {checkpoint} has no weight of this model's backbone: its keys "
             f"look like '{theirs}', the model's like '{ours}'; name a checkpoint of the same "
             'model, or convert it with tools/model_converters.'
+        )
+    untrained = [n for n, _ in recognizer.named_parameters() if n not in fitting]
+    if whole and untrained:
+        raise ValueError(
+            f'{name}: checkpoint {checkpoint} must hold all weights of a model that is not trained '
+            f'any more, in the same shape, got none for {", ".join(untrained[:3])} '
+            f'({len(untrained)} in all); train it with the head and the classes that it has here.'
         )
     recognizer.load_state_dict(fitting, strict=False)
     left = sorted(own.keys() - fitting.keys())

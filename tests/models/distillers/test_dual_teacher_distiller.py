@@ -399,6 +399,15 @@ def test_teachers_are_what_their_checkpoints_say(tmp_path):
     model(*batch([0]), mode='predict')  # they are read once
 
 
+def test_only_a_teacher_that_is_trained_may_bring_a_head_of_other_classes(tmp_path):
+    teacher = build(dict(recognizer(tiny_dtkd.CLASSES), _scope_='mmaction'), seed=0)
+    save_checkpoint(dict(state_dict=teacher.state_dict()), path := str(tmp_path / 'all.pth'))
+    cfg = distiller_config(dict(static=dict(checkpoint=path)))
+    with pytest.raises(ValueError, match=r'teacher static: .*all\.pth must hold all .*\(2 in'):
+        MODELS.build(cfg).init_weights()
+    MODELS.build(cfg | dict(frozen_teachers=False)).init_weights()
+
+
 def test_a_teacher_without_a_checkpoint_is_warned_of(monkeypatch):
     warned = []
     monkeypatch.setattr(MMLogger, 'warning', lambda self, message: warned.append(message))
