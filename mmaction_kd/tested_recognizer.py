@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from mmaction.apis import init_recognizer
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.runner import load_checkpoint
 from torch import nn
 
@@ -34,3 +38,28 @@ def load_tested_recognizer(
     finally:
         check.remove()
     return model
+
+
+def read_video(pipeline: Sequence[dict], video: Path, owner: str, label: int = -1) -> dict:
+    """Run the steps of a test on one video.
+
+    Args:
+        pipeline: such as ``cfg.test_pipeline``.
+        video: its path.
+        owner: who reads, for the error.
+        label: class index, or -1.
+
+    Returns:
+        ``inputs`` and ``data_samples``.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    steps = Compose(pipeline)
+    try:
+        return steps(dict(filename=str(video), label=label, start_index=0, modality='RGB'))
+    except Exception as error:  # readers raise many types
+        raise ValueError(
+            f'{owner}: {video} must be a video that can be read, got {type(error).__name__}: '
+            f'{error}'
+        ) from error

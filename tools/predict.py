@@ -2,12 +2,14 @@
 
 Usage: python tools/predict.py CONFIG CHECKPOINT VIDEO [VIDEO ...] [--classes FILE]
 
-Prints the five best classes; of an MBD model also what each pathway says alone, and its weight.
+Prints the five best classes; of an MBD model also what each pathway says alone, and its weight. A
+video that can't be read is told of, the others go on, and the exit code is 1.
 """
 
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
@@ -15,12 +17,14 @@ import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
 warnings.filterwarnings('ignore', message='Fail to import')
 
 import torch  # noqa: E402
-from mmaction.apis import inference_recognizer  # noqa: E402
+from mmengine.dataset import pseudo_collate  # noqa: E402
+from torch import nn  # noqa: E402
 
-from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
+from mmaction_kd.class_names import read_classes  # noqa: E402
+from mmaction_kd.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 
 
-def best(scores: torch.Tensor, classes: list, count: int) -> str:
+def best(scores: torch.Tensor, classes: Sequence[str], count: int) -> str:
     """The best classes in words.
 
     Args:
@@ -42,26 +46,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='path of a config file')
     parser.add_argument('checkpoint', help='path or URL of a checkpoint')
-    parser.add_argument('videos', nargs='+', help='paths of videos')
+    parser.add_argument('videos', nargs='+', type=Path, help='paths of videos')
     parser.add_argument('--classes', type=Path, help='file with one class name a line')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
-    classes = args.classes.read_text().splitlines() if args.classes else []
     for video in args.videos:
-        if not Path(video).is_file():
+        if not video.is_file():
             parser.error(f'there is no video {video}')
+    unread = 0
     try:
+        classes = read_classes(args.classes, 'predict') if args.classes else ()
         model = load_tested_recognizer(args.config, args.checkpoint, args.device, 'predict')
-    except ValueError as error:
+        for video in args.videos:
+            try:
+                data = read_video(model.cfg.test_pipeline, video, 'predict')
+            except ValueError as error:
+                print(error, file=sys.stderr)
+                unread += 1
+            else:
+                tell(model, video, data, classes)
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f'{error}')
-    for video in args.videos:
-        sample = inference_recognizer(model, video)
-        print(f'{video}\n  {best(sample.pred_score, classes, 5)}')
-        for name in ('local', 'global'):
-            if f'{name}_score' in sample:
-                weight = sample.get(f'{name}_weight').item()
-                words = best(sample.get(f'{name}_score'), classes, 2)
-                print(f'    {name:6} (weight {weight:.2f}): {words}')
+    if unread:
+        sys.exit(1)
+
+
+def tell(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> None:
+    """Print what the model says of a video.
+
+    Args:
+        model: the recognizer.
+        video: its path.
+        data: what was read of it.
+        classes: names, or none for numbers.
+
+    Raises:
+        ValueError: there is not a name for each class.
+    """
+    with torch.no_grad():
+        [sample] = model.test_step(pseudo_collate([data]))
+    if classes and len(classes) != len(sample.pred_score):
+        raise ValueError(
+            f'predict: --classes must name the {len(sample.pred_score)} classes of the model, got '
+            f'{len(classes)} lines; one name a line, in the order of the labels.'
+        )
+    print(f'{video}\n  {best(sample.pred_score, classes, 5)}')
+    for name in ('local', 'global'):
+        if f'{name}_score' in sample:
+            weight = sample.get(f'{name}_weight').item()
+            words = best(sample.get(f'{name}_score'), classes, 2)
+            print(f'    {name:6} (weight {weight:.2f}): {words}')
 
 
 if __name__ == '__main__':

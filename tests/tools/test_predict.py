@@ -109,3 +109,32 @@ def test_predict_takes_no_checkpoint_of_other_classes(
     torch.save(dict(state_dict=more), path := tmp_path / 'more.pth')
     with pytest.raises(SystemExit, match=r'predict: .*more\.pth must .*none for 4 of .*fc_cls'):
         predict(monkeypatch, capsys, config, path, tiny_video)
+
+
+def test_predict_tells_of_a_video_that_can_not_be_read_and_goes_on(
+    model_files, tiny_video, monkeypatch, capsys, tmp_path
+):
+    (tmp_path / 'bad.mp4').write_text('no video')
+    with pytest.raises(SystemExit, match='1'):
+        predict(monkeypatch, capsys, *model_files, tmp_path / 'bad.mp4', tiny_video)
+    printed = capsys.readouterr()
+    assert f'predict: {tmp_path}/bad.mp4 must be a video that can be read, got ' in printed.err
+    assert printed.out.splitlines()[-4] == str(tiny_video)
+
+
+@pytest.mark.parametrize(
+    ('names', 'told'),
+    [
+        (b'a\nb\nc\n', 'predict: --classes must name the 4 classes of the model, got 3 lines'),
+        (b'\xff\xfe', 'predict: classes must be a file of text in UTF-8'),
+        (None, 'predict: classes must be a file with one name a line, got .*which is not there'),
+    ],
+)
+def test_predict_needs_a_name_for_each_class(
+    model_files, tiny_video, monkeypatch, capsys, tmp_path, names, told
+):
+    if names is not None:
+        (tmp_path / 'names.txt').write_bytes(names)
+    with pytest.raises(SystemExit, match=told):
+        classes = ('--classes', tmp_path / 'names.txt')
+        predict(monkeypatch, capsys, *model_files, tiny_video, *classes)

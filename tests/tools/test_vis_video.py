@@ -128,6 +128,7 @@ def test_what_is_no_video_leaves_no_file(model_files, vis_video, tmp_path):
         (('no.mp4',), 'there is no video no.mp4'),
         (('VIDEO', '--label', 'walk'), '--label must be a number, or give --classes, got walk'),
         (('VIDEO', '--label', 'walk', '--classes', 'FILE'), "must be one of ['a', 'b'], got walk"),
+        (('VIDEO', '--classes', 'gone.txt'), 'one name a line, got gone.txt, which is not there'),
         (('VIDEO', '--out', 'a.txt'), '--out must end in .png, got a.txt'),
     ],
 )

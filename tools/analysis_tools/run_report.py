@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (mends the host)
-from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE, read_classes
+from mmaction_kd.class_names import read_classes
+from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.report.run import load_run
 from mmaction_kd.report.run_page import run_page
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
-        classes = read_classes(args.classes) if args.classes else ()
+        classes = read_classes(args.classes, 'run_report') if args.classes else ()
         run = load_run(args.run, classes)
         baseline = load_run(args.baseline) if args.baseline else None
         if classes and run.num_classes != len(classes):

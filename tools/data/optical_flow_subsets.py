@@ -39,6 +39,7 @@ from mmengine.config import Config, DictAction
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+from mmaction_kd.class_names import read_classes
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.motion.class_motion import RULES
@@ -198,8 +199,8 @@ def read_dataset(args: argparse.Namespace) -> tuple[list['LabelledVideo'], list[
     videos = [video for dataset in datasets for video in labelled_videos(dataset)]
     given = datasets[0].metainfo.get('classes')
     if args.classes is not None:
-        given = args.classes.read_text().split('\n')
-        given = [name.strip() for name in given if name.strip()]
+        named = read_classes(args.classes, 'optical_flow_subsets')
+        given = [name.strip() for name in named if name.strip()]
     return videos, class_names(given, videos)
 
 

@@ -22,10 +22,11 @@ warnings.filterwarnings('ignore', message='Fail to import')
 
 import torch  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
-from mmengine.dataset import Compose, pseudo_collate  # noqa: E402
+from mmengine.dataset import pseudo_collate  # noqa: E402
 
+from mmaction_kd.class_names import read_classes  # noqa: E402
 from mmaction_kd.files.whole_file import write_whole  # noqa: E402
-from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
+from mmaction_kd.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
     figure_pixels,
@@ -67,12 +68,17 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'there is no video {args.video}')
     if args.out is not None and args.out.suffix.lower() != '.png':
         parser.error(f'--out must end in .png, got {args.out}')
-    args.names = args.classes.read_text().splitlines() if args.classes else None
+    try:
+        args.names = read_classes(args.classes, 'vis_video') if args.classes else None
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(f'{error}')
     args.index = class_index(parser, args.label, args.names)
     return args
 
 
-def class_index(parser: argparse.ArgumentParser, label: str | None, names: list | None) -> int:
+def class_index(
+    parser: argparse.ArgumentParser, label: str | None, names: tuple[str, ...] | None
+) -> int:
     """The index of the true class.
 
     Args:
@@ -89,33 +95,8 @@ def class_index(parser: argparse.ArgumentParser, label: str | None, names: list 
         return names.index(label)
     if label.isdecimal() and (names is None or int(label) < len(names)):
         return int(label)
-    choices = 'a number, or give --classes' if names is None else f'one of {names}'
+    choices = 'a number, or give --classes' if names is None else f'one of {list(names)}'
     parser.error(f'--label must be {choices}, got {label}')
-
-
-def read_video(cfg: Config, video: Path, label: int) -> dict:
-    """Run the config's test pipeline, which also packs where the frames come from.
-
-    Args:
-        cfg: with ``test_pipeline``.
-        video: its path.
-        label: class index, or −1.
-
-    Returns:
-        ``inputs`` and ``data_samples``.
-
-    Raises:
-        ValueError: it can't be read.
-    """
-    keep_origin(cfg.test_pipeline)
-    pipeline = Compose(cfg.test_pipeline)
-    try:
-        return pipeline(dict(filename=str(video), label=label, start_index=0, modality='RGB'))
-    except Exception as error:  # readers raise many types
-        raise ValueError(
-            f'vis_video: {video} must be a video that can be read, got {type(error).__name__}: '
-            f'{error}'
-        ) from error
 
 
 def main() -> None:
@@ -126,7 +107,8 @@ def main() -> None:
         model = load_tested_recognizer(cfg, args.checkpoint, args.device, 'vis_video')
         first = viewers(model)[0].name
         layers = dict(f'{first}={text}'.split('=')[-2:] for text in args.target_layer)
-        data = read_video(cfg, args.video, args.index)
+        keep_origin(cfg.test_pipeline)
+        data = read_video(cfg.test_pipeline, args.video, 'vis_video', args.index)
         with torch.no_grad():
             [sample] = model.test_step(pseudo_collate([data]))
         picture = explain_video(

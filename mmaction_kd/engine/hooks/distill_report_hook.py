@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
+from mmaction_kd.class_names import read_classes
 from mmaction_kd.class_subsets import load_subsets
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.observations import take_observations
@@ -68,7 +69,9 @@ class DistillReportHook(Hook):
             )
         self.max_share = max_share
         self.baseline = baseline
-        self.classes = read_classes(classes) if isinstance(classes, str) else tuple(classes or ())
+        if isinstance(classes, str):
+            classes = read_classes(classes, 'DistillReportHook')
+        self.classes = tuple(classes or ())
         self.clock: Callable[[], float] = time.perf_counter
         self.spent = 0.0  # seconds
         self.page_seconds = FIRST_GUESS
@@ -286,32 +289,6 @@ class DistillReportHook(Hook):
             else runner.experiment_name,
             classes=list(self.classes or known_classes(runner.cfg.to_dict(), dataset)),
         )
-
-
-def read_classes(path: str | Path, owner: str = 'DistillReportHook') -> tuple[str, ...]:
-    """Names of classes, one a line, in the order of the labels.
-
-    Args:
-        path: of the file.
-        owner: the component that the user configures.
-
-    Returns:
-        The names.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no text.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f'{owner}: classes must be a file with one name a line, got {path}, which is not there.'
-        )
-    try:
-        return tuple(Path(path).read_text(encoding='utf-8-sig').splitlines())
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f'{owner}: classes must be a file of text in UTF-8, got {path}: {error}.'
-        ) from error
 
 
 def known_classes(cfg: dict, dataset: object) -> tuple[str, ...]:

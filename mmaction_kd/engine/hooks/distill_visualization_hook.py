@@ -17,7 +17,7 @@ from mmengine.visualization import LocalVisBackend
 from torch.utils.data import DataLoader
 
 from mmaction_kd.choices import check_range
-from mmaction_kd.engine.hooks.distill_report_hook import read_classes
+from mmaction_kd.class_names import read_classes
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import HOOKS
