@@ -8,6 +8,7 @@ its own and prints what they raised. ``mended`` imports mmaction_kd first, ``bar
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -738,6 +739,31 @@ def test_amp_on_cpu_says_that_it_takes_bfloat16():
     with pytest.warns(UserWarning, match="must be bfloat16, got 'float16'; bfloat16 is taken"):
         wrapper = AmpOptimWrapper(dtype='float16', optimizer=optimizer)
     assert wrapper.cast_dtype is torch.bfloat16
+
+
+def test_gradients_under_amp_on_cpu_are_those_of_float32():
+    """Of maps that are small and have padding in time, where oneDNN's are wrong."""
+    import torch
+    from mmengine.device import get_device
+    from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
+    import mmaction_kd  # noqa: F401
+
+    if get_device() != 'cpu':
+        pytest.skip('this machine has an accelerator')
+    for seed, frames in itertools.product(range(4), (1, 2)):
+        torch.manual_seed(seed)
+        model = torch.nn.Conv3d(32, 64, (3, 1, 1), padding=(1, 0, 0), bias=False)
+        video = torch.randn(frames, 32, 2, 4, 4)
+        grads = []
+        for kind in (OptimWrapper, AmpOptimWrapper):
+            wrapper = kind(optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
+            with wrapper.optim_context(model):
+                scores = model(video)
+            wrapper.backward(scores.float().square().mean())
+            grads.append(model.weight.grad.clone())
+            wrapper.zero_grad()
+        assert (grads[1] - grads[0]).norm() < 0.02 * grads[0].norm()
 
 
 # --- Checkpoints --------------------------------------------------------------------------------

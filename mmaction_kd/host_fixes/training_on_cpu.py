@@ -101,7 +101,11 @@ def _amp_needs_accelerator() -> bool:
 
 
 def _autocast_on_cpu(amp: Any) -> None:
-    """bfloat16 has the range of float32, so there is no loss to scale: the scaler is off."""
+    """bfloat16 has the range of float32, so there is no loss to scale: the scaler is off.
+
+    Gradients are computed without oneDNN, which gets those of a 3D convolution's weights wrong by
+    any factor, or NaN, where it has padding in time and its maps are small (torch 2.1 and 2.14).
+    """
     import torch
 
     def init(
@@ -125,7 +129,14 @@ def _autocast_on_cpu(amp: Any) -> None:
             )
 
     wrapper = amp.AmpOptimWrapper
+    host_backward = wrapper.backward
+
+    def backward(self: Any, loss: Any, **kwargs: Any) -> None:
+        with torch.backends.mkldnn.flags(enabled=False):
+            host_backward(self, loss, **kwargs)
+
     wrapper.__init__ = functools.wraps(wrapper.__init__)(init)
+    wrapper.backward = functools.wraps(host_backward)(backward)
 
 
 MENDS = (

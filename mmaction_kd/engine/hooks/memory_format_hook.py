@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -24,10 +23,6 @@ class MemoryFormatHook(Hook):
     teachers, which are no part of the module tree. In training and at test. Only weights that are
     not loaded start otherwise: random numbers are drawn in the order of the memory.
 
-    On a CPU under autocast the weights stay as they are, with a warning: there the backward pass of
-    3D convolutions with the channels last writes beyond its memory (seen with torch 2.14, in
-    bfloat16).
-
     The layout stays in this run: a checkpoint has weights of the usual layout, so that it can be
     read, viewed and converted as any other; a run may go on from it with or without the hook.
     """
@@ -43,13 +38,6 @@ class MemoryFormatHook(Hook):
         Args:
             runner: the run.
         """
-        on_cpu = all(weight.device.type == 'cpu' for weight in runner.model.parameters())
-        if on_cpu and isinstance(runner.optim_wrapper, AmpOptimWrapper):
-            runner.logger.warning(
-                'MemoryFormatHook: channels last needs a GPU, or no autocast (AMP), got a CPU and '
-                "autocast, where torch's convolutions corrupt memory; the layout is left as it is."
-            )
-            return
         if isinstance(runner.model, DistributedDataParallel):
             model = runner.model.module._apply(channels_last)
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)

@@ -51,16 +51,16 @@ def test_losses_and_checkpoint_are_those_of_a_run_without(method, tmp_path):
         assert value.numpy() == pytest.approx(expected[name].numpy(), rel=1e-3, abs=1e-5), name
 
 
-def test_on_a_cpu_under_autocast_the_layout_is_left(tmp_path, capsys):
-    """Where torch would corrupt memory: the losses are those without the hook."""
+@pytest.mark.parametrize('method', ['mbd', 'dtkd'])
+def test_losses_under_autocast_stay_what_they_are(method, tmp_path):
     amp = dict(optim_wrapper=dict(type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.001)))
-    plain, _ = train('dtkd', tmp_path / 'plain', epochs=1, **amp)
-    ours, runner = train(
-        'dtkd', tmp_path / 'ours', epochs=1, hooks=[HOOK], log_level='WARNING', **amp
+    amp |= starting_points(method, tmp_path)
+    plain, _ = train(method, tmp_path / 'plain', **amp)
+    ours, runner = train(method, tmp_path / 'ours', hooks=[HOOK], **amp)
+    assert all(is_channels_last(w) for _, w in spread_weights(runner.model))
+    assert [step['loss'] for step in ours] == pytest.approx(
+        [step['loss'] for step in plain], rel=0.02
     )
-    assert ours == plain
-    assert not any(is_channels_last(w) for _, w in spread_weights(runner.model))
-    assert 'MemoryFormatHook: channels last needs a GPU, or no autocast' in capsys.readouterr().out
 
 
 def test_frozen_teachers_are_reached(tmp_path):
