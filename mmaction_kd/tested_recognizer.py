@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from mmaction_kd.models.recognizers.loaded_weights import check_next_load
+from mmaction_kd.loaded_weights import check_next_load
 
 
 def load_tested_recognizer(

@@ -276,6 +276,24 @@ def probe_batches_of_ranks():
                 raise AssertionError('the ranks began to train')
 
 
+def probe_pretrained():
+    """Of two names one fits; of the other model none does."""
+    import torch
+    from mmengine.model import PretrainedInit
+
+    model, other = torch.nn.Linear(2, 1), torch.nn.Sequential(torch.nn.Linear(2, 1))
+    torch.save(dict(weight=torch.full((1, 2), 7.0)), 'half.pth')
+    PretrainedInit('half.pth')(model)
+    assert model.weight.tolist() == [[7.0, 7.0]]
+    try:
+        PretrainedInit('half.pth')(other)
+    except ValueError as error:
+        assert 'Sequential.init_cfg: half.pth must hold weights of the model' in str(error)
+    else:
+        raise AssertionError('no weight was loaded')
+    assert not other._load_state_dict_post_hooks
+
+
 def probe_half_a_checkpoint():
     from mmengine.fileio import LocalBackend
 
@@ -376,6 +394,7 @@ PROBES = {
     probe_metrics_file: r'the second rank wrote the metrics',
     probe_batches_of_ranks: r'the ranks began to train',
     probe_chained_eval: r'eval\(\) returned None',
+    probe_pretrained: r'no weight was loaded',
     probe_half_a_checkpoint: r'a full disk cut the file short',
     probe_note: r'last_checkpoint is empty',
     probe_scalars: r'the error names no file',

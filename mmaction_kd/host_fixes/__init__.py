@@ -11,6 +11,7 @@ from mmaction_kd.host_fixes import (
     missing_modules,
     model_methods,
     numpy_two,
+    pretrained_weights,
     several_ranks,
     training_on_cpu,
     whole_checkpoints,
@@ -25,6 +26,7 @@ MENDS: tuple[Mend, ...] = (
     *training_on_cpu.MENDS,
     *several_ranks.MENDS,
     *model_methods.MENDS,
+    *pretrained_weights.MENDS,
     *whole_checkpoints.MENDS,
 )
 

@@ -1,0 +1,43 @@
+"""Pretrained weights that are none."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from mmaction_kd.host_fixes.mend import Mend, source_of
+
+
+def _nothing_may_be_loaded() -> bool:
+    initializer = source_of('mmengine.model.weight_init').partition('class PretrainedInit')[2]
+    return 'strict=False' in initializer.partition('\ndef ')[0]
+
+
+def _something_must_be_loaded(weight_init: Any) -> None:
+    initializer = weight_init.PretrainedInit
+    host_call = initializer.__call__
+
+    @functools.wraps(host_call)
+    def load(self: Any, module: Any) -> None:
+        from mmaction_kd.loaded_weights import check_next_load
+
+        owner = f'{type(module).__name__}.init_cfg'
+        check = check_next_load(module, owner, self.checkpoint, 'any')
+        try:
+            host_call(self, module)
+        finally:
+            check.remove()
+
+    initializer.__call__ = load
+
+
+MENDS = (
+    Mend(
+        name='init_cfg takes a checkpoint of which no weight fits for loaded',
+        hosts=('mmengine',),
+        module='mmengine.model.weight_init',
+        fault=_nothing_may_be_loaded,
+        mend=_something_must_be_loaded,
+        remedy='look for "do not match exactly" in the log',
+    ),
+)
