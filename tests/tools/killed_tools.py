@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tiny_store
 from mmengine.registry import DefaultScope
-from tool_runs import ROOT, tool_command, tool_env
+from tool_runs import ROOT, hear_ctrl_c, tool_command, tool_env
 
 LAUNCHER = ('-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone')
 MARK = 'MMACTION_KD_TEST_JOB'
@@ -76,7 +76,7 @@ class Job:
         return subprocess.Popen(
             command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, start_new_session=True, text=True,
-            preexec_fn=_hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,
         )  # fmt: skip
 
     def run(self, folder: Path, code: int | None = 0) -> str:
@@ -126,10 +126,6 @@ class Job:
             named = [Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0') for pid in left]
             assert time.monotonic() < deadline, named
             time.sleep(0.1)
-
-
-def _hear_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is started in the background ignores it
 
 
 def _kill(pid: int) -> None:

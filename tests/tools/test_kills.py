@@ -15,7 +15,7 @@ import pytest
 import torch
 from killed_runs import differences, outcome
 from mmengine.config import Config
-from tool_runs import ROOT, run_tool, tool_command, tool_env
+from tool_runs import ROOT, hear_ctrl_c, run_tool, tool_command, tool_env
 
 from mmaction_kd.files.last_checkpoint import is_whole
 from mmaction_kd.models.recognizers.recognizer_config import build_recognizer
@@ -121,6 +121,7 @@ class Training:
             self.launcher = subprocess.Popen(
                 tool_command(*command), cwd=ROOT, env=tool_env(PORT=port, TRAINING=self.mark),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=hear_ctrl_c,
             )  # fmt: skip
 
     def pids(self):

@@ -1,6 +1,7 @@
 """How the tests run the tools, and a config that is quick on the rendered video set."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,11 @@ def tool_env(**env: str) -> dict:
     """This environment, less what would make a script think that it has been launched."""
     own = {k: v for k, v in os.environ.items() if k not in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')}
     return own | dict(OMP_NUM_THREADS='1', PYTHON=sys.executable) | env
+
+
+def hear_ctrl_c() -> None:
+    """To be done in a child before its program: what was started in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shrunken(demo_set: Path, **changes: object) -> list:
