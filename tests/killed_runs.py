@@ -105,6 +105,7 @@ class Operations:
         truncates = event == 'open' and bool(arguments[2] & os.O_TRUNC)
         name = Path(path).name
         if len(self.seen) == self.kill_at:
+            self.kill_at = None  # to open a file is an operation, too
             if self.when_empty:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK))
             os.kill(os.getpid(), signal.SIGKILL)

@@ -57,6 +57,19 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def remove_parts(folder: Path, *endings: str) -> None:
+    """Remove what killed processes left of files that nobody may write again.
+
+    Args:
+        folder: it need not be there.
+        endings: of the names of the files. A part that a process is writing stays.
+    """
+    for part in folder.glob('*.part'):
+        if part.stem.endswith(endings):
+            with contextlib.suppress(BlockingIOError), open_locked(part, wait=False):
+                part.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def naming_file(path: Path) -> Iterator[None]:
     """Say of a file that can not be written which it is, and what to do.

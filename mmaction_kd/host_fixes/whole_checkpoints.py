@@ -21,7 +21,7 @@ from mmaction_kd.files.last_checkpoint import (
     note_validation,
     noted_validation,
 )
-from mmaction_kd.files.whole_file import naming_file, write_whole
+from mmaction_kd.files.whole_file import naming_file, remove_parts, write_whole
 from mmaction_kd.host_fixes.mend import Mend, source_of
 
 # --- What is written --------------------------------------------------------------------------
@@ -231,6 +231,9 @@ def _make_up_for_validation(checkpoint_hook: Any) -> None:
     @functools.wraps(host_before_train)
     def before_train(self: Any, runner: Any) -> None:
         host_before_train(self, runner)
+        if checkpoint_hook.is_main_process():
+            for folder in {Path(runner.work_dir), Path(self.out_dir)}:
+                remove_parts(folder, '.pth', 'last_checkpoint', 'last_validation', '.html')
         due = bool(runner.iter) and _validation_is_due(runner)
         if (due or not runner.iter) and checkpoint_hook.is_main_process():
             forget_validation(runner.work_dir)

@@ -8,7 +8,7 @@ import signal
 import pytest
 from full_disk import files_up_to
 
-from mmaction_kd.files.whole_file import whole_file, write_whole
+from mmaction_kd.files.whole_file import remove_parts, whole_file, write_whole
 
 
 def test_text_and_bytes(tmp_path):
@@ -129,3 +129,16 @@ def test_what_a_killed_process_left_is_replaced(tmp_path, writers):
     assert os.listdir(tmp_path) == ['f.part']
     write_whole(tmp_path / 'f', 'new')
     assert os.listdir(tmp_path) == ['f'] and (tmp_path / 'f').read_text() == 'new'
+
+
+def test_the_parts_that_nobody_writes_are_removed_and_nothing_else(tmp_path, writers):
+    for name in ('a.pth.part', 'a.pth', 'note.part', 'my.zip.part'):
+        (tmp_path / name).touch()
+    process, begun, may = writers(b'a' * 1000)
+    assert begun.wait(60)
+    remove_parts(tmp_path, '.pth', 'note', 'f')
+    assert sorted(os.listdir(tmp_path)) == ['a.pth', 'f.part', 'my.zip.part']
+    may.set()
+    process.join(60)
+    assert (tmp_path / 'f').read_bytes() == b'a' * 1000
+    remove_parts(tmp_path / 'nowhere', '.pth')
