@@ -42,35 +42,6 @@ def best(scores: torch.Tensor, classes: Sequence[str], count: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='path of a config file')
-    parser.add_argument('checkpoint', help='path or URL of a checkpoint')
-    parser.add_argument('videos', nargs='+', type=Path, help='paths of videos')
-    parser.add_argument('--classes', type=Path, help='file with one class name a line')
-    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    args = parser.parse_args()
-    for video in args.videos:
-        if not video.is_file():
-            parser.error(f'there is no video {video}')
-    unread = 0
-    try:
-        classes = read_classes(args.classes, 'predict') if args.classes else ()
-        model = load_tested_recognizer(args.config, args.checkpoint, args.device, 'predict')
-        for video in args.videos:
-            try:
-                data = read_video(model.cfg.test_pipeline, video, 'predict')
-            except ValueError as error:
-                print(error, file=sys.stderr)
-                unread += 1
-            else:
-                tell(model, video, data, classes)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f'{error}')
-    if unread:
-        sys.exit(1)
-
-
 def tell(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> None:
     """Print what the model says of a video.
 
@@ -96,6 +67,35 @@ def tell(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> N
             weight = sample.get(f'{name}_weight').item()
             words = best(sample.get(f'{name}_score'), classes, 2)
             print(f'    {name:6} (weight {weight:.2f}): {words}')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='path of a config file')
+    parser.add_argument('checkpoint', help='path or URL of a checkpoint')
+    parser.add_argument('videos', nargs='+', type=Path, help='paths of videos')
+    parser.add_argument('--classes', type=Path, help='file with one class name a line')
+    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args()
+    for video in args.videos:
+        if not video.is_file():
+            parser.error(f'there is no video {video}')
+    all_read = True
+    try:
+        classes = read_classes(args.classes, 'predict') if args.classes else ()
+        model = load_tested_recognizer(args.config, args.checkpoint, args.device, 'predict')
+        for video in args.videos:
+            try:
+                data = read_video(model.cfg.test_pipeline, video, 'predict')
+            except ValueError as error:
+                print(error, file=sys.stderr)
+                all_read = False
+            else:
+                tell(model, video, data, classes)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f'{error}')
+    if not all_read:
+        sys.exit(1)
 
 
 if __name__ == '__main__':
