@@ -63,7 +63,6 @@ def good(tmp_path_factory):
         DualTeacherDistiller={k: v for k, v in dtkd.items() if k != 'type'},
         FeatureFusionHead=dict(num_classes=3),
         HybridScoreLoss=FOR_SUBSETS,
-        LoadedWeightsHook={},
         MBDRecognizer={k: v for k, v in mbd.items() if k != 'type'},
         OpticalFlowSubset=dict(dataset=videos, subset='a', subsets=str(subsets), lazy_init=True),
         PathwayDataPreprocessor=dict(pathways=dict(near=preprocessor)),
