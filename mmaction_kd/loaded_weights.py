@@ -40,7 +40,7 @@ def check_next_load(
             'any', at least one, as where training starts from the weights of another task.
 
     Returns:
-        To be removed after the loading, which raises ValueError.
+        To be removed after the loading, which raises ValueError; in a ``with`` it removes itself.
     """
     before = {
         name: _state(weight)

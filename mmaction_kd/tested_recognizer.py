@@ -32,11 +32,8 @@ def load_tested_recognizer(
         ValueError: the checkpoint has not all weights that the answers depend on.
     """
     model = init_recognizer(config, None, device)
-    check = check_next_load(model, owner, checkpoint, 'answers')
-    try:
+    with check_next_load(model, owner, checkpoint, 'answers'):
         load_checkpoint(model, checkpoint, map_location='cpu')
-    finally:
-        check.remove()
     return model
 
 

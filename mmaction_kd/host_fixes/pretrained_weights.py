@@ -22,11 +22,8 @@ def _something_must_be_loaded(weight_init: Any) -> None:
         from mmaction_kd.loaded_weights import check_next_load
 
         owner = f'{type(module).__name__}.init_cfg'
-        check = check_next_load(module, owner, self.checkpoint, 'any')
-        try:
+        with check_next_load(module, owner, self.checkpoint, 'any'):
             host_call(self, module)
-        finally:
-            check.remove()
 
     initializer.__call__ = load
 

@@ -98,6 +98,9 @@ def _remove_former_last(checkpoint_hook: Any) -> None:
     @functools.wraps(host_before_train)
     def before_train(self: Any, runner: Any) -> None:
         host_before_train(self, runner)  # removes what a killed run was about to remove
+        if checkpoint_hook.is_main_process():
+            for folder in {Path(runner.work_dir), Path(self.out_dir)}:
+                remove_parts(folder, '.pth', 'last_checkpoint', 'last_validation', '.html')
         _find_best_here(self)
         if self.max_keep_ckpts > 0:
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
@@ -231,9 +234,6 @@ def _make_up_for_validation(checkpoint_hook: Any) -> None:
     @functools.wraps(host_before_train)
     def before_train(self: Any, runner: Any) -> None:
         host_before_train(self, runner)
-        if checkpoint_hook.is_main_process():
-            for folder in {Path(runner.work_dir), Path(self.out_dir)}:
-                remove_parts(folder, '.pth', 'last_checkpoint', 'last_validation', '.html')
         due = bool(runner.iter) and _validation_is_due(runner)
         if (due or not runner.iter) and checkpoint_hook.is_main_process():
             forget_validation(runner.work_dir)

@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 
+from mmaction_kd.loaded_weights import check_next_load
 from mmaction_kd.registry import MODELS, SCOPE
 
 RecognizerConfig = str | Mapping
@@ -109,14 +110,8 @@ def load_recognizer(
             f"look like '{theirs}', the model's like '{ours}'; name a checkpoint of the same "
             'model, or convert it with tools/model_converters.'
         )
-    untrained = [n for n, _ in recognizer.named_parameters() if n not in fitting]
-    if whole and untrained:
-        raise ValueError(
-            f'{name}: checkpoint {checkpoint} must hold all weights of a model that is not trained '
-            f'any more, in the same shape, got none for {", ".join(untrained[:3])} '
-            f'({len(untrained)} in all); train it with the head and the classes that it has here.'
-        )
-    recognizer.load_state_dict(fitting, strict=False)
+    with check_next_load(recognizer, name, checkpoint, 'all' if whole else 'any'):
+        recognizer.load_state_dict(fitting, strict=False)
     left = sorted(own.keys() - fitting.keys())
     logger = MMLogger.get_current_instance()
     logger.info(f'{name}: {len(fitting)} of {len(own)} weights from {checkpoint}.')
