@@ -50,6 +50,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmaction_kd', 'mmaction_kd.*']),
+    package_data={'mmaction_kd': ['class_lists/*.json']},
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={name: requirements(name) for name in ('lite', 'study', 'tests', 'lint')},

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from mmaction_kd.option_types import is_of_type, name_of
 
 Subsets = str | Path | Mapping[str, Sequence[int]]
+CLASS_LISTS = Path(__file__).with_name('class_lists')
+SHIPPED = tuple(sorted(path.stem for path in CLASS_LISTS.glob('*.json')))
+"""Data sets whose static and dynamic classes DTKD prints (section 3.1): 'hmdb51', 'ucf101'."""
 
 
 class ClassSubsets(NamedTuple):
@@ -34,18 +37,18 @@ class ClassSubsets(NamedTuple):
 
 
 def load_subsets(path: str | Path) -> ClassSubsets:
-    """Read what tools/data/optical_flow_subsets.py writes, or a list of one's own.
+    """Read the paper's lists, what tools/data/optical_flow_subsets.py writes, or one's own.
 
     ::
 
         {"classes": ["lie", "run", "sit"],
          "subsets": {"dynamic": ["run"], "static": ["lie", "sit"]}}
 
-    Names are matched without regard to case: UCF101 itself has HandstandPushups as a folder and
-    HandStandPushups in its videos' names.
+    Names are matched by :func:`class_key`.
 
     Args:
-        path: of the JSON file; other keys are left alone.
+        path: of the JSON file, whose other keys are left alone; or one of ``SHIPPED``, for the
+            lists that DTKD prints (a file of that name is ``./ucf101``).
 
     Returns:
         The subsets, with the names as ``classes`` spells them.
@@ -55,13 +58,14 @@ def load_subsets(path: str | Path) -> ClassSubsets:
         ValueError: the file is no such JSON, a class is named twice, a name of a subset is no
             class, or the subsets do not hold each class exactly once.
     """
+    path = subsets_file(path)
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'Class subsets: there is no file {path}; make it with '
-            f'`tools/data/optical_flow_subsets.py CONFIG --out {path}`, or write the classes of '
-            'each subset into one.'
+            f'`tools/data/optical_flow_subsets.py CONFIG --out {path}`, write the classes of each '
+            f'subset into one, or name one of {list(SHIPPED)}.'
         ) from error
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, nested without end
         raise ValueError(f'Class subsets: {path} must be JSON, got: {error}.') from error
@@ -77,33 +81,52 @@ def load_subsets(path: str | Path) -> ClassSubsets:
                 f'{content[key]!r:.200}; write the names as they stand in the annotations.'
             )
     classes = tuple(content['classes'])
-    index = {name.lower(): i for i, name in enumerate(classes)}
-    twice = [name for i, name in enumerate(classes) if index[name.lower()] != i]
+    index = {class_key(name): i for i, name in enumerate(classes)}
+    twice = [name for i, name in enumerate(classes) if index[class_key(name)] != i]
     if twice:
         raise ValueError(
-            f"Class subsets: 'classes' of {path} must name each class once, whatever its case, got "
-            f'{twice} again; rename them.'
+            f"Class subsets: 'classes' of {path} must name each class once, whatever its case, "
+            f'hyphens and underscores, got {twice} again; rename them.'
         )
     indices = {}
     for subset, names in sorted(content['subsets'].items()):
-        unknown = [name for name in names if name.lower() not in index]
+        unknown = [name for name in names if class_key(name) not in index]
         if unknown:
             raise ValueError(
                 f"Class subsets: {path} must name classes only, got {unknown} in '{subset}'; the "
                 f'classes are {list(classes)}.'
             )
-        indices[subset] = sorted(index[name.lower()] for name in names)
+        indices[subset] = sorted(index[class_key(name)] for name in names)
     check_partition(f'Class subsets of {path}', 'subsets', indices, len(classes))
     return ClassSubsets(
         classes, {subset: tuple(classes[i] for i in rows) for subset, rows in indices.items()}
     )
 
 
+def class_key(name: str) -> str:
+    """What a class is compared by: its name without case, hyphens and underscores.
+
+    UCF101 itself spells HandstandPushups (folder) and HandStandPushups (videos), the paper
+    Handstand-Pushups.
+
+    Example:
+        >>> class_key('Handstand-Pushups') == class_key('HandStandPushups')
+        True
+    """
+    return re.sub('[-_]', '', name).lower()
+
+
+def subsets_file(subsets: str | Path) -> Path:
+    """The file that a path, or a name of ``SHIPPED``, stands for."""
+    return CLASS_LISTS / f'{subsets}.json' if str(subsets) in SHIPPED else Path(subsets)
+
+
 def subset_indices(subsets: Subsets) -> dict[str, list[int]]:
     """Class indices of each subset, however they are given.
 
     Args:
-        subsets: path of a file, see :func:`load_subsets`; or the indices themselves.
+        subsets: path of a file or a name of ``SHIPPED``, see :func:`load_subsets`; or the indices
+            themselves.
 
     Returns:
         Subset name to class indices.

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -35,6 +36,23 @@ def test_names_match_without_regard_to_case(tmp_path):
     assert load_subsets(path).names['dynamic'] == ('HandstandPushups',)
 
 
+def test_names_match_without_regard_to_hyphens_and_underscores(tmp_path):
+    """The paper breaks a name at the end of a line."""
+    subsets = dict(static=['Typ-ing', 'archery_'], dynamic=['Handstand-Push_ups'])
+    path = write(tmp_path / 's.json', classes=CLASSES, subsets=subsets)
+    assert load_subsets(path).indices == dict(dynamic=[1], static=[0, 2])
+
+
+@pytest.mark.parametrize(('name', 'classes', 'static'), [('ucf101', 101, 26), ('hmdb51', 51, 13)])
+def test_the_papers_lists_have_names(name, classes, static):
+    """Their numbers of videos are in datasets/test_official_lists.py."""
+    found = load_subsets(name)
+    assert (len(found.classes), len(found.names['static'])) == (classes, static)
+    assert len(found.names['dynamic']) == classes - static
+    assert list(found.classes) == sorted(found.classes, key=str.lower)
+    assert subset_indices(name) == load_subsets(Path(name)).indices == found.indices
+
+
 def test_indices_may_be_given_themselves():
     given = dict(static=(0, 2), dynamic=range(1, 2))
     assert subset_indices(given) == dict(static=[0, 2], dynamic=[1])
@@ -50,7 +68,7 @@ def test_indices_may_be_given_themselves():
         ),
         (
             dict(classes=['run', 'Run'], subsets=dict(a=['run'], b=['Run'])),
-            r"'classes' of .* must name each class once, whatever its case, got \['run'\] again",
+            r"'classes' of .* must name each class once, .*, got \['run'\] again",
         ),
         (
             dict(classes=CLASSES, subsets=dict(a=['Typing'], b=['Archery'])),
@@ -64,7 +82,9 @@ def test_refused(tmp_path, content, words):
 
 
 def test_refused_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'no file .*none.json; make it with `tools/data'):
+    with pytest.raises(
+        FileNotFoundError, match=r"no file .*none.json; .* name one of \['hmdb51', 'ucf101'\]"
+    ):
         load_subsets(tmp_path / 'none.json')
     (tmp_path / 'half.json').write_text('{"classes": [')
     with pytest.raises(ValueError, match=r'half.json must be JSON, got'):

@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmaction_kd.registry import MODELS
+from mmaction_kd.study.plan import Study
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 # Parameters at 400 classes, slow frames, fast frames. The paper prints 53.78, 62.83 and 34.57 M;
@@ -96,7 +97,7 @@ def test_clips_have_the_fast_frames(name, data):
 )
 def test_lt_trains_the_classifier_only(name):
     """After a step all else is bit-equal, batch statistics included; a R50, to be quick."""
-    cfg = Config.fromfile(CONFIGS / f'dtkd/tuning/slowfast_r101_16x8_{name}_split1.py')
+    cfg = Config.fromfile(CONFIGS / f'dtkd/locked/slowfast_r101_16x8_{name}_split1.py')
     small = Config.fromfile(CONFIGS / '_base_/recognizers/slowfast_r50_8x8.py').model.backbone
     for pathway in ('slow_pathway', 'fast_pathway'):
         frozen = {key: cfg.model.backbone[pathway][key] for key in ('frozen_stages', 'norm_eval')}
@@ -116,3 +117,24 @@ def test_all_of_a_backbone_is_trained_otherwise():
     model.cls_head(model.backbone(torch.randn(2, 3, 16, 32, 32))).exp().sum().backward()
     convolutions = [part for part in model.modules() if isinstance(part, nn.Conv3d)]
     assert all(part.weight.grad is not None for part in convolutions)
+
+
+@pytest.mark.parametrize(('data', 'row'), [('ucf101', 'SU10'), ('hmdb51', 'SH10')])
+def test_ft_false_trains_whole_teachers_also_where_lt_locked_them_before(data, row, tmp_path):
+    """LT is of the teachers' own training alone (section 4.3); 105.9 M weights of two in SU10."""
+    (run,) = Study(CONFIGS / f'dtkd/studies/{data}.py', tmp_path).wanted([row])[-1:]
+    locked = [need.build_config().model.backbone.slow_pathway.frozen_stages for need in run.needs]
+    assert locked == [4, 4]
+    cfg = run.build_config()
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model).train()
+    teachers = model.trained_teachers
+    count = sum(value.numel() for value in teachers.parameters())
+    trained = [v for v in teachers.parameters() if v.requires_grad]
+    assert sum(value.numel() for value in trained) == count
+    assert round(count / 1e6, 1) == dict(ucf101=105.9, hmdb51=105.8)[data]
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    rates = {id(value): group['lr'] for group in groups for value in group['params']}
+    assert {rates[id(value)] for value in trained} == {1e-3}
+    norms = [part for part in teachers.modules() if isinstance(part, nn.BatchNorm3d)]
+    assert norms and all(part.training for part in norms)

@@ -14,8 +14,8 @@ DTKD = (
     'tiny_slowfast_room8.py',
     'dtkd_slowfast_r101_16x8_ucf101_split1.py',
     'dtkd_slowfast_r101_16x8_hmdb51_split1.py',
-    'transformers/dtkd_timesformer_ucf101_split1.py',
-    'transformers/dtkd_swin_t_ucf101_split1.py',
+    'transformers/timesformer_ucf101_split1.py',
+    'transformers/dtkd_from_swin_t_slowfast_r50_8x8_ucf101_split1.py',
 )
 
 

@@ -1,6 +1,6 @@
 """DTKD from one config of the student: subsets, baseline, teachers, BSKD, DTKD, evaluation.
 
-Usage: python tools/dtkd.py CONFIG [--devices N] [--work-dir DIR] [--threshold q1]
+Usage: python tools/dtkd.py CONFIG [--devices N] [--work-dir DIR] [--threshold RULE]
            [--distill-options s_alpha=0.3 kd_weight=0.4] [--configs-only] [--cfg-options ...]
 
 CONFIG is an ordinary MMAction2 config of a recognizer over all classes, of any backbone. The other
@@ -8,6 +8,9 @@ configs are made from it and left in DIR/configs, each a file that tools/train.p
 
 - static, dynamic (the teachers): its videos of one subset, its head as wide as that subset;
 - bskd, dtkd: its model, taught by both.
+
+Subsets are measured on its training videos, by their optical flow, unless CONFIG says at its top
+``subsets='ucf101'`` or ``'hmdb51'``: those of the paper.
 
 Each step is a command of tools/, which is printed. What is done is not done again: killed and
 started with the same arguments, the run goes on, within a training, too. Results come to
@@ -27,7 +30,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
-from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.class_subsets import SHIPPED, ClassSubsets, load_subsets
 from mmaction_kd.files.last_checkpoint import find_last_checkpoint
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
@@ -50,9 +53,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config of the student alone: the baseline')
     parser.add_argument('--devices', type=int, default=1, help='GPUs, or processes without a GPU')
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/dtkd_<config>')
-    parser.add_argument('--threshold', default='q1', help='of optical_flow_subsets.py')
     parser.add_argument(
-        '--subsets', type=Path, help='a file of subsets, instead of measuring the optical flow'
+        '--threshold',
+        help='of optical_flow_subsets.py, default q1: measure the optical flow, also where the '
+        "config names the paper's subsets of its data set",
+    )
+    parser.add_argument(
+        '--subsets',
+        type=Path,
+        help="a file of subsets, or 'ucf101' or 'hmdb51', instead of measuring the optical flow",
     )
     parser.add_argument('--classes', type=Path, help='file with one class name a line')
     parser.add_argument(
@@ -173,10 +182,14 @@ class Procedure:
             hooks.setdefault(name, dict(type=f'mmaction_kd.{hook}'))
         if self.baseline.get('test_evaluator') is None:
             sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
+        named = self.baseline.get('subsets')
+        self.given: Path | None = args.subsets
+        if args.subsets is None and args.threshold is None and named in SHIPPED:
+            self.given = Path(named)
         self._remember(
             dict(
                 baseline=self.baseline.pretty_text,
-                subsets=str(args.subsets or args.threshold),
+                subsets=str(self.given or args.threshold or 'q1'),
                 distill=args.distill_options,
             )
         )
@@ -236,15 +249,15 @@ class Procedure:
         return found
 
     def measure_subsets(self) -> Path:
-        """The file of the subsets; made from the training videos where none is given."""
-        if self.args.subsets is not None:
-            return self.args.subsets
+        """The file of the subsets, or the name of the paper's; made where none is given."""
+        if self.given is not None:
+            return self.given
         path = self.work / 'subsets.json'
         if not path.exists():
             config = self.write('baseline', self.baseline)
             classes = ['--classes', self.args.classes] if self.args.classes else []
             tool = TOOLS / 'data' / 'optical_flow_subsets.py'
-            threshold = ['--threshold', self.args.threshold]
+            threshold = ['--threshold', self.args.threshold or 'q1']
             command([sys.executable, tool, config, '--out', path, *threshold, *classes])
         return path
 

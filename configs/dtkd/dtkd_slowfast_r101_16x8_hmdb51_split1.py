@@ -1,9 +1,10 @@
-"""DTKD on HMDB51, split 1: a SlowFast R101 16x8 learns from a static and a dynamic teacher.
+"""DTKD on HMDB51, split 1: SH3 of Table 5, the paper's best there (LT True, FT True).
 
     tools/dist_train.sh configs/dtkd/dtkd_slowfast_r101_16x8_hmdb51_split1.py 8
 
-Starts from Kinetics-400 weights, as its teachers did, which must be trained first and stay frozen.
-Expect a checkpoint that is one of slowfast_r101_16x8_hmdb51_split1.py, without the teachers.
+A SlowFast R101 16x8 learns from a static and a dynamic teacher, TH4 and TH3, whose classifiers
+alone were trained (locked/, first) and which stay frozen. Expect a checkpoint that is one of
+slowfast_r101_16x8_hmdb51_split1.py, without the teachers.
 """
 
 _base_ = './slowfast_r101_16x8_hmdb51_split1.py'
@@ -12,14 +13,16 @@ model = dict(
     _delete_=True,
     type='mmaction_kd.DualTeacherDistiller',
     student=_base_.model,
+    # LT is how they were trained: their architecture is that of the unlocked ones, so that with
+    # frozen_teachers=False (SH10) all of them trains.
     teachers=dict(
         dynamic=dict(
             config='mmaction_kd::dtkd/slowfast_r101_16x8_dynamic_hmdb51_split1.py',
-            checkpoint='work_dirs/slowfast_r101_16x8_dynamic_hmdb51_split1/epoch_30.pth',
+            checkpoint='work_dirs/slowfast_r101_16x8_dynamic_lt_hmdb51_split1/epoch_30.pth',
         ),
         static=dict(
             config='mmaction_kd::dtkd/slowfast_r101_16x8_static_hmdb51_split1.py',
-            checkpoint='work_dirs/slowfast_r101_16x8_static_hmdb51_split1/epoch_30.pth',
+            checkpoint='work_dirs/slowfast_r101_16x8_static_lt_hmdb51_split1/epoch_30.pth',
         ),
     ),
     distill_loss=dict(

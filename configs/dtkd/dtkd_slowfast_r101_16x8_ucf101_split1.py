@@ -1,9 +1,12 @@
-"""DTKD on UCF101, split 1: a SlowFast R101 16x8 learns from a static and a dynamic teacher.
+"""DTKD on UCF101, split 1: SU12 of Table 5, the paper's best there (LT False, FT False).
 
     tools/dist_train.sh configs/dtkd/dtkd_slowfast_r101_16x8_ucf101_split1.py 8
 
-Starts from Kinetics-400 weights, as its teachers did, which must be trained first and stay frozen.
-Expect a checkpoint that is one of slowfast_r101_16x8_ucf101_split1.py, without the teachers.
+A SlowFast R101 16x8 learns from a static and a dynamic teacher, TU2 and TU1, which must be trained
+first and are trained along. Expect a checkpoint that slowfast_r101_16x8_ucf101_split1.py loads; it
+also holds the teachers as they then are. SU11 freezes them and needs less memory:
+
+    --cfg-options model.frozen_teachers=True
 """
 
 _base_ = './slowfast_r101_16x8_ucf101_split1.py'
@@ -22,6 +25,7 @@ model = dict(
             checkpoint='work_dirs/slowfast_r101_16x8_static_ucf101_split1/epoch_30.pth',
         ),
     ),
+    frozen_teachers=False,
     distill_loss=dict(
         type='mmaction_kd.HybridScoreLoss',
         subsets=_base_.subsets,

@@ -4,14 +4,17 @@ r"""DTKD on UCF101, split 1, with stored teachers: the student costs what it cos
         configs/dtkd/dtkd_stored_slowfast_r101_16x8_ucf101_split1.py
     tools/dist_train.sh configs/dtkd/dtkd_stored_slowfast_r101_16x8_ucf101_split1.py 8
 
-As dtkd_slowfast_r101_16x8_ucf101_split1.py, but that a video has 8 views in all, in place of one of
-its own in each of 30 epochs. The first command takes what the teachers cost in 8 epochs, once for
-all students, and 17 MB.
+SU11 of Table 5 (stored teachers are frozen ones), but that a video has 8 views in all, in place of
+one of its own in each of 30 epochs. The first command takes what the teachers cost in 8 epochs,
+once for all students, and 17 MB.
 """
 
 _base_ = './dtkd_slowfast_r101_16x8_ucf101_split1.py'
 
-model = dict(stored_teachers='work_dirs/stored_teachers_slowfast_r101_16x8_ucf101_split1')
+model = dict(
+    frozen_teachers=True,
+    stored_teachers='work_dirs/stored_teachers_slowfast_r101_16x8_ucf101_split1',
+)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

@@ -2,7 +2,7 @@
 
     tools/dist_train.sh configs/dtkd/slowfast_r101_16x8_dynamic_hmdb51_split1.py 8
 
-Expect one of the two teachers of dtkd_slowfast_r101_16x8_hmdb51_split1.py.
+Expect one of the two teachers of the students without LT (TH1, TH2), see studies/hmdb51.py.
 """
 
 _base_ = './slowfast_r101_16x8_static_hmdb51_split1.py'

@@ -13,5 +13,5 @@ _base_ = [
     '../_base_/schedules/sgd_finetune.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(cls_head=dict(num_classes=101))
+model = dict(cls_head=dict(num_classes=101), data_preprocessor=_base_.normalization)
 load_from = 'work_dirs/slowfast_r101_16x8_k400.pth'

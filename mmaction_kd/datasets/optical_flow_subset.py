@@ -11,7 +11,7 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from mmaction_kd.choices import check_choice
-from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.class_subsets import SHIPPED, class_key, load_subsets
 from mmaction_kd.datasets.annotation_file import check_annotations
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import DATASETS
@@ -29,9 +29,9 @@ class OpticalFlowSubset:
     Args:
         dataset: a data set of MMAction2, or its config.
         subset: which subset, such as 'static' or 'dynamic'.
-        subsets: path of the file with the subsets, see
-            :func:`~mmaction_kd.class_subsets.load_subsets`; its classes are in the order of the
-            data set's labels.
+        subsets: path of the file with the subsets, or 'ucf101' or 'hmdb51' for the paper's own,
+            see :func:`~mmaction_kd.class_subsets.load_subsets`; its classes are in the order of
+            the data set's labels.
         relabel: False keeps the labels among all classes, for a head of all classes.
         lazy_init: as in MMEngine's wrappers.
 
@@ -61,8 +61,9 @@ class OpticalFlowSubset:
         known = load_subsets(subsets)
         check_choice(me, 'subset', subset, tuple(known.names))
         named = self.dataset.metainfo.get('classes')
-        if named is not None and [n.lower() for n in named] != [n.lower() for n in known.classes]:
-            strangers = sorted(set(map(str.lower, named)) ^ set(map(str.lower, known.classes)))
+        theirs, ours = list(map(class_key, named or ())), list(map(class_key, known.classes))
+        if named is not None and theirs != ours:
+            strangers = sorted(set(theirs) ^ set(ours))
             what = f'other classes: {strangers}' if strangers else 'the same in another order'
             raise ValueError(
                 f'{me}: the classes of the data set must be those of {subsets}, in order, got '
@@ -71,6 +72,7 @@ class OpticalFlowSubset:
             )
         self.subsets, self.subset, self.relabel = subsets, subset, relabel
         self.classes = known.classes
+        self._index_of = {class_key(name): i for i, name in enumerate(known.classes)}
         self._place = {index: place for place, index in enumerate(known.indices[subset])}
         classes = known.names[subset] if relabel else known.classes
         self._metainfo = dict(self.dataset.metainfo, classes=classes, subset=subset)
@@ -101,13 +103,16 @@ class OpticalFlowSubset:
         self.dataset.full_init()
         self._indices = []
         for index in range(len(self.dataset)):
-            label = self.dataset.get_data_info(index)['label']
+            info = self.dataset.get_data_info(index)
+            label = info['label']
             if not isinstance(label, (int, np.integer)) or not 0 <= label < len(self.classes):
                 raise ValueError(
                     f'{type(self).__name__}: a label must be one of the {len(self.classes)} '
                     f'classes of {self.subsets}, got {label!r} in '
                     f'{self.dataset.ann_file or "the data set"}; give the subsets of this data set.'
                 )
+            if self.subsets in SHIPPED:
+                self._check_folder(info)
             if label in self._place:
                 self._indices.append(index)
         if not self._indices:
@@ -117,6 +122,25 @@ class OpticalFlowSubset:
                 'classes.'
             )
         self._fully_initialized = True
+
+    def _check_folder(self, info: dict) -> None:
+        """Refuse labels in another order than the paper's classes: a video's folder names its own.
+
+        Args:
+            info: annotation of the video.
+
+        Raises:
+            ValueError: the folder is named as another class.
+        """
+        folder = Path(info.get('filename') or info.get('frame_dir') or '').parent.name
+        place = self._index_of.get(class_key(folder))
+        if place not in (None, info['label']):
+            raise ValueError(
+                f"{type(self).__name__}: the labels must be those of '{self.subsets}', in which "
+                f'{folder} is {place}, got {info["label"]} for a video of that folder in '
+                f'{self.dataset.ann_file}; make the list of videos in the official order of the '
+                'classes, or give the subsets of this data set as a file.'
+            )
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:

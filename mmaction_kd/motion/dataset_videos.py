@@ -11,6 +11,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 
+from mmaction_kd.class_subsets import class_key
 from mmaction_kd.datasets.annotation_file import check_annotations, without_reading
 from mmaction_kd.motion.gray_frames import FrameFolder, VideoFile, VideoSource
 
@@ -114,8 +115,8 @@ def class_names(given: Sequence[str] | None, videos: Sequence[LabelledVideo]) ->
     """
     needed = max(label for video in videos for label in video.labels) + 1
     names = list(given) if given is not None else [str(label) for label in range(needed)]
-    lower = [name.lower() for name in names]  # readers of the subsets take them without case
-    twice = [name for name in names if lower.count(name.lower()) > 1]
+    keys = [class_key(name) for name in names]  # as readers of the subsets compare them
+    twice = [name for name, key in zip(names, keys, strict=True) if keys.count(key) > 1]
     if len(names) < needed or twice:
         raise ValueError(
             f'class_names: there must be a name for each of the labels 0..{needed - 1}, each once, '

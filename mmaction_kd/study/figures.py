@@ -16,7 +16,7 @@ from mmaction_kd.palette import KINDS
 
 
 def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title: str) -> Figure:
-    """Means as bars, each run as a dot, the standard deviation as a whisker.
+    """Means as bars with their values, each run as a dot, the standard deviation as a whisker.
 
     Args:
         groups: of each group (a place on the axis), of each kind (a colour), the runs' values.
@@ -40,7 +40,10 @@ def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title:
             x = place + (index - (len(kinds) - 1) / 2) * width
             name = kind if not shown and len(kinds) > 1 else None
             shown = True
-            axes.bar(x, runs.mean(), 0.9 * width, color=KINDS[index % 8], alpha=0.75, label=name)
+            bar = axes.bar(
+                x, runs.mean(), 0.9 * width, color=KINDS[index % 8], alpha=0.75, label=name
+            )
+            axes.bar_label(bar, fmt='%.1f', label_type='center', fontsize='x-small')
             if len(runs) > 1:
                 axes.errorbar(x, runs.mean(), runs.std(ddof=1), color='0.2', capsize=3, lw=1.2)
             spots = x + np.linspace(-0.25, 0.25, len(runs)) * width

@@ -332,7 +332,7 @@ def _filled(value: Any, values: Mapping, needed: Any, path: Path) -> Any:
     if isinstance(value, Mapping):
         return {key: _filled(item, values, needed, path) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_filled(item, values, needed, path) for item in value]
+        return type(value)(_filled(item, values, needed, path) for item in value)
     if not isinstance(value, str):
         return value
 

@@ -15,8 +15,9 @@ What a study file says of it:
   - 'curves': ``metric`` of the validations of a training over its epochs, or of the training itself
     (as 'loss', the mean of what was logged in an epoch), ``arms``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
-  - 'selectivity': ``arm``, histograms of the distance to each teacher on the videos of each subset
-    (DTKD, Fig. 8), from dumped scores (``evaluate='test'``, ``predict_teachers``).
+  - 'selectivity': ``arm``, histograms of the distance to each teacher over the whole test set
+    (DTKD, Fig. 8) and over the videos of each subset, from dumped scores (``evaluate='test'``,
+    ``predict_teachers``).
 """
 
 from __future__ import annotations
@@ -238,9 +239,10 @@ def _selectivity(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure |
     for run in study.runs:
         if run.arm == spec['arm'] and run.scores_file.exists():
             for subset, kinds in teacher_distances(run.scores_file, _subsets(run)).items():
-                panel = panels.setdefault(f'{subset} videos', {})
-                for teacher, values in kinds.items():
-                    panel.setdefault(f'{teacher} teacher', []).extend(values)
+                for name in ('all videos', f'{subset} videos'):
+                    panel = panels.setdefault(name, {})
+                    for teacher, values in kinds.items():
+                        panel.setdefault(f'{teacher} teacher', []).extend(values)
     if not panels:
         return None
     return figures.histograms(panels, 'KL(T‖S), nats', spec.get('title', ''))

@@ -133,3 +133,29 @@ def test_soft_labels_are_refused(files):
     inner = VideoDataset(ann_file=files['ann'], pipeline=[], multi_class=True, num_classes=5)
     with pytest.raises(ValueError, match='a label must be one of the 5 classes'):
         OpticalFlowSubset(inner, 'static', files['subsets'])
+
+
+def ucf101_list(tmp_path, *videos):
+    (tmp_path / 'u.txt').write_text('\n'.join(f'{video} {label}' for video, label in videos))
+    return dict(ann=str(tmp_path / 'u.txt'), subsets='ucf101')
+
+
+def test_the_papers_subsets_by_name(tmp_path):
+    """ApplyLipstick is static, class 1, the first of the 26; HandstandPushups 36, in any case."""
+    files = ucf101_list(
+        tmp_path,
+        ('ApplyEyeMakeup/a.avi', 0),
+        ('ApplyLipstick/b.avi', 1),
+        ('Handstand_pushups/c', 36),
+    )
+    dataset = build(files, 'static')
+    names = [dataset.get_data_info(i)['filename'] for i in range(len(dataset))]
+    assert names == ['ApplyLipstick/b.avi', 'Handstand_pushups/c']
+    assert [dataset.get_data_info(i)['label'] for i in range(2)] == [0, 8]
+    assert len(dataset.metainfo['classes']) == 26
+
+
+def test_labels_in_another_order_than_the_papers_are_refused(tmp_path):
+    files = ucf101_list(tmp_path, ('ApplyEyeMakeup/a.avi', 0), ('Typing/b.avi', 1))
+    with pytest.raises(ValueError, match=r"'ucf101', in which Typing is 94, got 1 for a video"):
+        build(files, 'static')

@@ -1,5 +1,6 @@
 """The report of recorded runs: every figure against NumPy."""
 
+import json
 import pickle
 
 import numpy as np
@@ -173,6 +174,30 @@ def test_a_grid_becomes_a_surface(tmp_path):
     means = results.pivot_table('value', 'loss.mse_weight', 'loss.kl_weight', 'mean')
     shown = figures.surface(100 * means, '', '').axes[1].texts
     assert [text.get_text() for text in shown] == ['21.5', '61.5', '24.5', '64.5']
+
+
+def test_a_metric_of_the_training_is_drawn_by_epoch(tmp_path, monkeypatch):
+    """The loss, which no validation has: the mean of what was logged in an epoch."""
+    study = read_study(
+        tmp_path,
+        """
+        arms = dict(a=dict(command='x'))
+        metric = 'acc/top1'
+        figures = [dict(kind='curves', metric='loss')]
+        """,
+    )
+    record(study.runs[0], {'acc/top1': 0.5}, [(1, {'acc/top1': 0.25}), (2, {'acc/top1': 0.5})])
+    (log,) = study.runs[0].folder.glob('train/*/vis_data/scalars.json')
+    lines = [
+        dict(loss=loss, iter=i, epoch=1 + i // 3, step=i) for i, loss in ((1, 4), (2, 2), (3, 1))
+    ]
+    log.write_text('\n'.join(json.dumps(line) for line in lines))
+    drawn = []
+    curves = figures.curves
+    monkeypatch.setattr(figures, 'curves', lambda *given: drawn.append(given) or curves(*given))
+    write_report(study)
+    ((found, label, _),) = drawn
+    assert label == 'loss' and found['a'][0].to_dict() == {1: 3.0, 2: 1.0}
 
 
 def test_selectivity_is_the_distance_of_each_video_to_each_teacher(tmp_path):

@@ -1,18 +1,23 @@
 """UCF101, split 1, for SlowFast: clips of 64 frames, 2 apart at 30 fps, so of 4.27 s.
 
 A shorter video ends with its last frame repeated: starting again would show a motion that never
-was. Training as in DTKD: short side 256 to 320, a random crop of 256, flips. Validation is one clip
-from the middle and one crop; the test has the usual 10 clips x 3 crops. The paper tests one clip,
-from the start of the video, as the code that it builds on does; one view, but from the middle:
+was. Training as in DTKD: a random short side, a random crop, flips; the sizes, which it does not
+give, are those of the code below it (256 to 320, 256). Validation is one clip from the middle and
+one crop. The paper does not give its test views: here they are the usual 10 clips x 3 crops. One
+view from the middle is
 
     --cfg-options test_dataloader.dataset.pipeline.1.num_clips=1
                   test_dataloader.dataset.pipeline.4.type=CenterCrop
 
-``subsets`` is what tools/data/optical_flow_subsets.py writes for the training list: which classes
-are static and which dynamic.
+``subsets`` says which classes are static and which dynamic: the paper's, or a file that
+tools/data/optical_flow_subsets.py writes.
 """
 
-subsets = 'data/ucf101/subsets_split1.json'
+subsets = 'ucf101'  # the paper's lists of classes
+# One key for all models. These are the statistics of the Kinetics-400 weights (0.45 and 0.225,
+# times 255), which all runs start from: frozen layers and batch norms expect them. The paper has
+# those of the data set; tools/data/normalization.py measures them.
+normalization = dict(mean=[114.75, 114.75, 114.75], std=[57.375, 57.375, 57.375])
 train_pipeline = [
     dict(type='DecordInit'),
     dict(

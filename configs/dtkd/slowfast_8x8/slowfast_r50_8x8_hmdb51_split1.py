@@ -13,7 +13,7 @@ _base_ = [
     '../../_base_/schedules/sgd_finetune.py',
     '../../_base_/default_runtime.py',
 ]
-model = dict(cls_head=dict(num_classes=51))
+model = dict(cls_head=dict(num_classes=51), data_preprocessor=_base_.normalization)
 load_from = 'work_dirs/slowfast_r50_8x8_k400.pth'
 
 train_pipeline = _base_.train_pipeline

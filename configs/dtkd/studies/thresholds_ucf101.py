@@ -2,14 +2,20 @@
 
     python tools/study.py configs/dtkd/studies/thresholds_ucf101.py --devices 8
 
-Quartiles of the class means, and Otsu's, which adapts to them. Each has its own subsets, teachers
-and student; the baseline is one.
+Quartiles of the class means, and Otsu's, which adapts to them, of the optical flow of each split's
+training videos. Each has its own subsets, teachers and student; the baseline is one.
 """
 
-_base_ = '_base_/official_splits.py'
+_base_ = '_base_/procedure.py'
 
 title = 'DTKD on UCF101: thresholds'
-dataset, paper_name = 'ucf101', 'UCF101 top-1'
+folds = ['split_1', 'split_2', 'split_3']
+baseline_config = '{here}/../slowfast_r101_16x8_ucf101_split1.py'
+test_list = 'data/ucf101/ucf101_val_{fold}_videos.txt'
+fold_options = (
+    'train_dataloader.dataset.ann_file=data/ucf101/ucf101_train_{fold}_videos.txt '
+    'val_dataloader.dataset.ann_file={test_list} test_dataloader.dataset.ann_file={test_list}'
+)
 names = ['q1', 'q2', 'q3', 'otsu']
 students = ['baseline', *(f'dtkd_{name}' for name in names)]
 procedure = '{python} {tools}/dtkd.py {baseline_config} --work-dir {folder} --configs-only'

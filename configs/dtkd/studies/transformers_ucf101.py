@@ -3,62 +3,49 @@
 python tools/study.py configs/dtkd/studies/transformers_ucf101.py --devices 8
 """
 
-_base_ = '_base_/official_splits.py'
-
 title = 'DTKD on UCF101: transformers'
-dataset, paper_name = 'ucf101', 'UCF101 top-1'
-folds = ['split_1']
+metric = 'acc/top1'
+seeds = [0]
 models = ['timesformer', 'swin_t']
 source = '../transformers'
-own_classes = {
-    f'{loader}_dataloader.dataset.subsets': '{subsets.folder}/subsets.json'
-    for loader in ('train', 'val', 'test')
-}
-by_subset = {
-    'val_evaluator.subsets': '{subsets.folder}/subsets.json',
-    'test_evaluator.subsets': '{subsets.folder}/subsets.json',
-}
-arms = dict(
-    _delete_=True,
-    subsets=_base_.arms.subsets,
+arms = {
+    # The configs of all models, from that of the student alone.
     **{
-        model: dict(config=f'{{source}}/{model}_ucf101_split1.py', options=by_subset)
+        f'setup_{model}': dict(
+            once_per='study',
+            command=f'{{python}} {{tools}}/dtkd.py {{here}}/{{source}}/{model}_ucf101_split1.py '
+            '--work-dir {folder} --configs-only --distill-options s_alpha=0.3 kd_weight=0.4',
+        )
         for model in models
     },
     **{
-        f'{model}_{subset}': dict(
-            config=f'{{source}}/{model}_{subset}_ucf101_split1.py', options=own_classes
-        )
+        name: dict(config=f'{{setup_{model}.folder}}/configs/{role}.py')
         for model in models
-        for subset in ('static', 'dynamic')
+        for role, name in (
+            ('baseline', model),
+            ('static', f'{model}_static'),
+            ('dynamic', f'{model}_dynamic'),
+        )
     },
     **{
         f'dtkd_{model}': dict(
-            config=f'{{source}}/dtkd_{model}_ucf101_split1.py',
+            config=f'{{setup_{model}.folder}}/configs/dtkd.py',
             options={
-                **by_subset,
-                'model.distill_loss.subsets': '{subsets.folder}/subsets.json',
-                **{
-                    f'model.teachers.{subset}.checkpoint': f'{{{model}_{subset}.checkpoint}}'
-                    for subset in ('static', 'dynamic')
-                },
+                f'model.teachers.{subset}.checkpoint': f'{{{model}_{subset}.checkpoint}}'
+                for subset in ('static', 'dynamic')
             },
         )
         for model in models
     },
-    slowfast_r50=dict(
-        config='../slowfast_8x8/slowfast_r50_8x8_ucf101_split1.py', options=by_subset
-    ),
-    dtkd_slowfast_r50_from_swin_t=dict(
+    'slowfast_r50': dict(config='../slowfast_8x8/slowfast_r50_8x8_ucf101_split1.py'),
+    'dtkd_slowfast_r50_from_swin_t': dict(
         config='{source}/dtkd_from_swin_t_slowfast_r50_8x8_ucf101_split1.py',
         options={
-            **by_subset,
-            'model.distill_loss.subsets': '{subsets.folder}/subsets.json',
             'model.teachers.static.checkpoint': '{swin_t_static.checkpoint}',
             'model.teachers.dynamic.checkpoint': '{swin_t_dynamic.checkpoint}',
         },
     ),
-)
+}
 tables = [
     dict(title=title, rows=[student, f'dtkd_{student}'], metric='acc/top1', baseline=student)
     for student, title in (('timesformer', 'TimeSformer'), ('swin_t', 'Video Swin-T'))

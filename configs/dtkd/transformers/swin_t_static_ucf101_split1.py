@@ -2,7 +2,7 @@
 
     tools/dist_train.sh configs/dtkd/transformers/swin_t_static_ucf101_split1.py 8
 
-Expect one of the two teachers of dtkd_swin_t_ucf101_split1.py.
+Expect one of the two teachers of dtkd_from_swin_t_slowfast_r50_8x8_ucf101_split1.py.
 """
 
 _base_ = './swin_t_ucf101_split1.py'

@@ -35,7 +35,7 @@ train_pipeline[-1].meta_keys = ('filename',)  # errors name the video
 val_pipeline[-1].meta_keys = ('filename',)
 test_pipeline[-1].meta_keys = ('filename',)
 
-subsets = 'data/ucf101/subsets_split1.json'
+subsets = 'ucf101'
 data_prefix = dict(video='data/ucf101/videos')
 train_dataloader = dict(
     persistent_workers=False,  # EpochSeedHook seeds them when they start

@@ -1,5 +1,6 @@
 """Transforms."""
 
+from mmaction_kd.datasets.transforms.fitted_sample_frames import FittedSampleFrames
 from mmaction_kd.datasets.transforms.forward_opencv_decode import ForwardOpenCVDecode
 from mmaction_kd.datasets.transforms.partwise_decord_decode import PartwiseDecordDecode
 from mmaction_kd.datasets.transforms.pathway_pipelines import PathwayPipelines
@@ -8,6 +9,7 @@ from mmaction_kd.datasets.transforms.snap_clips import SnapClips
 from mmaction_kd.datasets.transforms.uniform_three_crop import UniformThreeCrop
 
 __all__ = [
+    'FittedSampleFrames',
     'ForwardOpenCVDecode',
     'PartwiseDecordDecode',
     'PathwayPipelines',

@@ -14,7 +14,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.class_names import read_classes
-from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.class_subsets import load_subsets, subsets_file
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.observations import take_observations
 from mmaction_kd.option_types import checked_options
@@ -305,7 +305,7 @@ def known_classes(cfg: dict, dataset: object) -> tuple[str, ...]:
     if named:
         return tuple(map(str, named))
     path = next((p for p in _values_of(cfg, 'subsets') if isinstance(p, str)), None)
-    return load_subsets(path).classes if path and Path(path).is_file() else ()
+    return load_subsets(path).classes if path and subsets_file(path).is_file() else ()
 
 
 def _values_of(node: object, key: str) -> list:
