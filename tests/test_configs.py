@@ -229,6 +229,17 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
 
 
 @each_config
+def test_views_in_parts_are_of_one_video(path):
+    """MMAction2's max_testing_views refuses a batch of several, in a validation, too."""
+    cfg = read(path)
+    if any(
+        'max_testing_views' in (r.get('test_cfg') or {}) for r in recognizers(cfg.model).values()
+    ):
+        for loader in ('val_dataloader', 'test_dataloader'):
+            assert cfg[loader].batch_size == 1
+
+
+@each_config
 def test_only_training_is_random(path):
     for loader, by_pathway in pipelines(read(path)).items():
         for steps in by_pathway.values():

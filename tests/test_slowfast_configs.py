@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -117,6 +118,19 @@ def test_all_of_a_backbone_is_trained_otherwise():
     model.cls_head(model.backbone(torch.randn(2, 3, 16, 32, 32))).exp().sum().backward()
     convolutions = [part for part in model.modules() if isinstance(part, nn.Conv3d)]
     assert all(part.weight.grad is not None for part in convolutions)
+
+
+def test_a_teacher_that_is_trained_along_with_its_lock_is_warned_of(monkeypatch):
+    cfg = Config.fromfile(CONFIGS / 'dtkd/dtkd_slowfast_r101_16x8_ucf101_split1.py')
+    locked = 'mmaction_kd::dtkd/locked/slowfast_r101_16x8_static_lt_ucf101_split1.py'
+    cfg.model.teachers.static.config = locked
+    warned = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, message: warned.append(message))
+    with torch.device('meta'):
+        MODELS.build(cfg.model)
+    (line,) = (line for line in warned if 'frozen_teachers' in line)
+    # The classifier, 26 x 2305 weights, and the first fusion, which lr_mult holds.
+    assert line.startswith('teacher static: with frozen_teachers=False only 60')
 
 
 @pytest.mark.parametrize(('data', 'row'), [('ucf101', 'SU10'), ('hmdb51', 'SH10')])

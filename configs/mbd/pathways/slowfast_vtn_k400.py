@@ -33,5 +33,6 @@ train_pipeline = sampled(_base_.train_pipeline)
 val_pipeline = sampled(_base_.val_pipeline)
 test_pipeline = sampled(_base_.test_pipeline)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+# max_testing_views takes one video at a time.
+val_dataloader = dict(batch_size=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

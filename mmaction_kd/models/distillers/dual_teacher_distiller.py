@@ -70,7 +70,8 @@ class DualTeacherDistiller(BaseModel):
         distill_loss: config of a :class:`~mmaction_kd.models.losses.HybridScoreLoss` or a
             :class:`~mmaction_kd.models.losses.BSKDLoss`; gets ``num_classes`` from the student.
         frozen_teachers: the paper's FT. False: teachers are trained along, kept in the checkpoint
-            (as ``trained_teachers.*``) and see their own samples in train mode.
+            (as ``trained_teachers.*``) and see their own samples in train mode. A teacher of LT,
+            locked while it was trained on its subset, is its checkpoint with the unlocked config.
         unfrozen_objective: what trained teachers learn from, which the paper does not state:
             'ce', the cross-entropy of their samples; or 'bn_only', nothing: their batch statistics
             move. (No gradient of L_KD reaches a teacher.)
@@ -144,6 +145,8 @@ class DualTeacherDistiller(BaseModel):
                 self.trained_teachers[name] = teacher
                 if unfrozen_objective == 'bn_only':
                     teacher.requires_grad_(False)
+                else:
+                    _warn_of_locked(name, teacher)
         self.distill_loss = MODELS.build(
             dict(distill_loss, num_classes=self.student.cls_head.num_classes)
         )
@@ -467,6 +470,18 @@ def at_least_one(rows: Tensor) -> Tensor:
     first = torch.zeros_like(rows)
     first[0] = ~rows.any()
     return rows | first
+
+
+def _warn_of_locked(name: str, teacher: BaseModel) -> None:
+    """FT alone rules the student stage: what LT froze is to be in no config of a teacher there."""
+    sizes = [(value.numel(), value.requires_grad) for value in teacher.train().parameters()]
+    total, trained = sum(n for n, _ in sizes), sum(n for n, learns in sizes if learns)
+    if trained < total:
+        MMLogger.get_current_instance().warning(
+            f'teacher {name}: with frozen_teachers=False only {trained} of its {total} weights '
+            'train, as its config freezes the rest; name the config without frozen_stages and '
+            'norm_eval, with the same checkpoint, to train all.'
+        )
 
 
 def _clips(inputs: Inputs, name: str) -> Tensor:
