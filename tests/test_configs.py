@@ -240,6 +240,15 @@ def test_views_in_parts_are_of_one_video(path):
 
 
 @each_config
+def test_ranks_know_that_frozen_stages_have_no_gradient(path):
+    """MMAction2 freezes them in train(), after DDP was made; the second step of two ranks fails."""
+    cfg = read(path)
+    frozen = [v for v in re.findall(r"'frozen_stages': (-?\d+)", str(cfg.model)) if int(v) >= 0]
+    if frozen and 'distill_loss' not in cfg.model:
+        assert cfg.find_unused_parameters
+
+
+@each_config
 def test_only_training_is_random(path):
     for loader, by_pathway in pipelines(read(path)).items():
         for steps in by_pathway.values():

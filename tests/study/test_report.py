@@ -142,10 +142,10 @@ def test_bars_are_as_high_as_the_means_and_every_run_is_a_dot():
     assert axes.get_ylim()[0] == 0
 
 
-def test_bars_that_are_all_alike_say_that_their_axis_is_cut():
-    axes = figures.bars({'a': {'x': [90.0]}, 'b': {'x': [92.0]}}, '', '').axes[0]
+def test_bars_have_their_means_and_where_all_are_alike_say_that_their_axis_is_cut():
+    axes = figures.bars({'a': {'x': [90.0]}, 'b': {'x': [92.0, 93.0]}}, '', '').axes[0]
     assert axes.get_ylim()[0] > 0
-    assert [text.get_text() for text in axes.texts] == ['axis not from 0']
+    assert [text.get_text() for text in axes.texts] == ['90.0', '92.5', 'axis not from 0']
 
 
 def test_curves_are_the_means_over_runs():

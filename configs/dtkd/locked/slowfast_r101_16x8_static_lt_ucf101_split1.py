@@ -17,3 +17,4 @@ model = dict(
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'backbone.slow_path.conv1_lateral': dict(lr_mult=0)})
 )
+find_unused_parameters = True  # MMAction2 freezes when training starts, after DDP took the weights
