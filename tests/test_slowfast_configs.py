@@ -1,5 +1,7 @@
 """DTKD's SlowFast models: as large as the paper says, fed as named, frozen where asked."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,19 @@ def test_ft_false_trains_whole_teachers_also_where_lt_locked_them_before(data, r
     assert {rates[id(value)] for value in trained} == {1e-3}
     norms = [part for part in teachers.modules() if isinstance(part, nn.BatchNorm3d)]
     assert norms and all(part.training for part in norms)
+
+
+@pytest.mark.parametrize('data', ['ucf101', 'hmdb51'])
+def test_one_key_normalises_student_and_teachers(data, tmp_path):
+    shutil.copytree(CONFIGS, tmp_path / 'configs')
+    base = tmp_path / 'configs/_base_/datasets/ucf101_split1.py'
+    text, count = re.subn(r'^normalization = .*', 'normalization = dict(mean=[1], std=[2])',
+                          base.read_text(), flags=re.M)  # fmt: skip
+    assert count == 1
+    base.write_text(text)
+    names = ('slowfast_r101_16x8', 'slowfast_r101_16x8_static', 'slowfast_r101_16x8_dynamic',
+             'dtkd_slowfast_r101_16x8', 'slowfast_8x8/slowfast_r50_8x8')  # fmt: skip
+    for stem in names:
+        model = Config.fromfile(tmp_path / f'configs/dtkd/{stem}_{data}_split1.py').model
+        normalised = model.get('student', model).data_preprocessor
+        assert (normalised.mean, normalised.std) == ([1], [2]), stem

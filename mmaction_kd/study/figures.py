@@ -27,7 +27,7 @@ def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title:
         The figure.
     """
     kinds = list(dict.fromkeys(kind for values in groups.values() for kind in values))
-    figure = _figure(max(6.0, 1.1 + 0.45 * len(groups) * (len(kinds) + 1)), 4.2)
+    figure = _figure(max(8.0, 1.1 + 0.45 * len(groups) * (len(kinds) + 1)), 4.2)
     axes = figure.add_subplot()
     width = 0.8 / len(kinds)
     everything = []
@@ -40,12 +40,19 @@ def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title:
             x = place + (index - (len(kinds) - 1) / 2) * width
             name = kind if not shown and len(kinds) > 1 else None
             shown = True
-            bar = axes.bar(
-                x, runs.mean(), 0.9 * width, color=KINDS[index % 8], alpha=0.75, label=name
-            )
-            axes.bar_label(bar, fmt='%.1f', label_type='center', fontsize='x-small')
+            axes.bar(x, runs.mean(), 0.9 * width, color=KINDS[index % 8], alpha=0.75, label=name)
+            spread = runs.std(ddof=1) if len(runs) > 1 else 0
             if len(runs) > 1:
-                axes.errorbar(x, runs.mean(), runs.std(ddof=1), color='0.2', capsize=3, lw=1.2)
+                axes.errorbar(x, runs.mean(), spread, color='0.2', capsize=3, lw=1.2)
+            top = max(runs.max(), runs.mean() + spread)
+            axes.annotate(
+                f'{runs.mean():.1f}',
+                (x, top),
+                (0, 4),
+                textcoords='offset points',
+                ha='center',
+                fontsize='x-small',
+            )
             spots = x + np.linspace(-0.25, 0.25, len(runs)) * width
             axes.scatter(spots, runs, s=9, color='0.15', zorder=3, linewidths=0)
             everything.append(runs)
@@ -171,6 +178,6 @@ def _figure(width: float, height: float) -> Figure:
 def _from_below_the_lowest(axes, values: np.ndarray) -> None:
     """Bars from 0, unless all are far from it and would look alike."""
     low, high = values.min(), values.max()
-    if low > 0 and high - low < 0.25 * low:
-        axes.set_ylim(bottom=low - (high - low))
+    if low > 0 and 0 < high - low < 0.25 * low:
+        axes.set_ylim(low - (high - low), high + 0.3 * (high - low))
         axes.annotate('axis not from 0', (0.995, 0.01), xycoords='axes fraction', ha='right')

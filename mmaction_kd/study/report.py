@@ -13,7 +13,7 @@ What a study file says of it:
 
   - 'bars': ``metrics``, and ``arms`` (default: all) or ``rows`` as in a table;
   - 'curves': ``metric`` of the validations of a training over its epochs, or of the training itself
-    (as 'loss', the mean of what was logged in an epoch), ``arms``;
+    (as 'loss', the mean of what was logged in an epoch; a list of terms is added up), ``arms``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
   - 'selectivity': ``arm``, histograms of the distance to each teacher over the whole test set
     (DTKD, Fig. 8) and over the videos of each subset, from dumped scores (``evaluate='test'``,
@@ -201,13 +201,19 @@ def _bars(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
 
 
 def _curves(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
-    metric = spec.get('metric') or study.cfg.get('metric')
+    given = spec.get('metric') or study.cfg.get('metric')
+    terms = [given] if isinstance(given, str) else list(given)
+    metric = ' + '.join(terms)
     found: dict[str, list[pd.Series]] = {arm: [] for arm in _arms(study, spec)}
     for run in study.runs:
         if run.arm in found and run.result() is not None:
             logged = read_scalars(run.folder / 'train')
-            points = [(v['step'], v[metric]) for v in logged.val if metric in v]
-            points = points or [(t['epoch'], t[metric]) for t in logged.train if metric in t]
+            points = [
+                (line[time], sum(line[term] for term in terms))
+                for lines, time in ((logged.val, 'step'), (logged.train, 'epoch'))
+                for line in lines
+                if all(term in line for term in terms)
+            ]
             if points:
                 series = pd.DataFrame(points, dtype=float).groupby(0)[1].mean()
                 found[run.arm].append(_scaled(series, metric))

@@ -183,21 +183,23 @@ def test_a_metric_of_the_training_is_drawn_by_epoch(tmp_path, monkeypatch):
         """
         arms = dict(a=dict(command='x'))
         metric = 'acc/top1'
-        figures = [dict(kind='curves', metric='loss')]
+        figures = [dict(kind='curves', metric=terms) for terms in ('loss', ['loss', 'more'])]
         """,
     )
     record(study.runs[0], {'acc/top1': 0.5}, [(1, {'acc/top1': 0.25}), (2, {'acc/top1': 0.5})])
     (log,) = study.runs[0].folder.glob('train/*/vis_data/scalars.json')
     lines = [
-        dict(loss=loss, iter=i, epoch=1 + i // 3, step=i) for i, loss in ((1, 4), (2, 2), (3, 1))
+        dict(loss=loss, more=i, iter=i, epoch=1 + i // 3, step=i)
+        for i, loss in ((1, 4), (2, 2), (3, 1))
     ]
     log.write_text('\n'.join(json.dumps(line) for line in lines))
     drawn = []
     curves = figures.curves
     monkeypatch.setattr(figures, 'curves', lambda *given: drawn.append(given) or curves(*given))
     write_report(study)
-    ((found, label, _),) = drawn
+    (found, label, _), (added, sum_label, _) = drawn
     assert label == 'loss' and found['a'][0].to_dict() == {1: 3.0, 2: 1.0}
+    assert sum_label == 'loss + more' and added['a'][0].to_dict() == {1: 4.5, 2: 4.0}
 
 
 def test_selectivity_is_the_distance_of_each_video_to_each_teacher(tmp_path):

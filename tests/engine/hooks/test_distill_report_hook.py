@@ -303,6 +303,7 @@ def test_names_come_from_the_subsets_that_the_config_names(tmp_path):
     assert known(cfg, object()) == ('run', 'sit')
     assert known(cfg, SimpleNamespace(metainfo=dict(classes=['a', 'b']))) == ('a', 'b')
     assert known(dict(model=dict(subsets=dict(static=[0], dynamic=[1]))), object()) == ()
+    assert len(known(dict(model=dict(subsets='ucf101')), object())) == 101
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,12 @@ def study(dataset, published, baseline, dtkd, bskd):
     splits = list(own['Fig. 5'])
     figures = [
         dict(kind='curves', title=f'{what} ({item})', arms=shown, metric=metric)
-        for item, shown in (('Fig. 5', splits), ('Fig. 6', [dtkd, bskd]))
-        for what, metric in (('Training loss', 'loss'), ('Validation', 'acc/top1'))
+        for item, shown, loss in (
+            ('Fig. 5', splits, 'loss'),
+            # (13): where FT is False, 'loss' has that of the teachers, too.
+            ('Fig. 6', [dtkd, bskd], ['loss_cls', 'loss_kd']),
+        )
+        for what, metric in (('Training loss', loss), ('Validation', 'acc/top1'))
     ]
     figures += [
         dict(
