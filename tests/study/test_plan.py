@@ -67,11 +67,11 @@ def test_a_grid_repeats_its_arm_for_each_combination(tmp_path):
 
 def test_an_option_that_deletes_does_so_each_time_that_the_config_is_built(tmp_path):
     """MMEngine takes _delete_ out of what it merges."""
-    (tmp_path / 'c.py').write_text('model = dict(loss=dict(a=1, b=2))')
-    options = {'model.loss': dict(_delete_=True, c=3)}
+    (tmp_path / 'c.py').write_text('loss = dict(a=1, b=2)')
+    options = dict(loss=dict(_delete_=True, c=3))
     (run,) = read_study(tmp_path, f"arms = dict(x=dict(config='c.py', options={options}))").runs
     for _ in range(2):
-        assert run.build_config().model.loss == dict(c=3)
+        assert run.build_config().loss == dict(c=3)
 
 
 def test_a_tuple_stays_one(tmp_path):
