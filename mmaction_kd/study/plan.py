@@ -26,6 +26,7 @@ seed) left, which is run first: ``what`` is ``folder``, ``config``, ``checkpoint
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import itertools
@@ -118,9 +119,8 @@ class Run:
         trained = self.test_of or self
         assert trained.config is not None
         cfg = Config.fromfile(trained.config)
-        cfg.merge_from_dict(dict(trained.options))
-        if self.test_of is not None:
-            cfg.merge_from_dict(dict(self.options))
+        for run in (trained, self) if self.test_of is not None else (self,):
+            cfg.merge_from_dict(copy.deepcopy(dict(run.options)))  # merging takes _delete_ out
         return cfg
 
     def fingerprint(self) -> str:

@@ -2,15 +2,18 @@
 
 What a study file says of it:
 
-- ``title``; ``metric`` of the arms, ``metrics`` for more columns, ``baseline``, ``paper`` (the
-  paper's figure of an arm) and ``paper_name`` (what these are): one table with a row for each arm.
+- ``title``; ``metric`` of the arms, ``metrics`` for more columns, ``baseline``, ``paper`` (of an
+  arm the paper's figure, or several by the metrics' labels: ``dict(top1='95.14', top5='99.68')``;
+  a study that names its method's paper.yml in ``_base_`` has them in ``_base_.published``) and
+  ``paper_name`` (what these are): one table with a row for each arm.
 - or ``tables``, a list of ``dict(title=..., rows=..., metric=..., baseline=..., metrics=[...],
   paper={...}, paper_name=...)``: ``rows`` is a list of arms, or a dict that names for each row
   ``dict(arm=..., metric=...)``, for an arm that measures several things.
 - ``figures``, a list of ``dict(kind=..., title=...)`` and
 
   - 'bars': ``metrics``, and ``arms`` (default: all) or ``rows`` as in a table;
-  - 'curves': ``metric`` over the epochs of a training, ``arms``;
+  - 'curves': ``metric`` of the validations of a training over its epochs, or of the training itself
+    (as 'loss', the mean of what was logged in an epoch), ``arms``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
   - 'selectivity': ``arm``, histograms of the distance to each teacher on the videos of each subset
     (DTKD, Fig. 8), from dumped scores (``evaluate='test'``, ``predict_teachers``).
@@ -201,9 +204,11 @@ def _curves(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None
     found: dict[str, list[pd.Series]] = {arm: [] for arm in _arms(study, spec)}
     for run in study.runs:
         if run.arm in found and run.result() is not None:
-            points = read_scalars(run.folder / 'train').val
-            series = pd.Series({v['step']: v[metric] for v in points if metric in v}, dtype=float)
-            if len(series):
+            logged = read_scalars(run.folder / 'train')
+            points = [(v['step'], v[metric]) for v in logged.val if metric in v]
+            points = points or [(t['epoch'], t[metric]) for t in logged.train if metric in t]
+            if points:
+                series = pd.DataFrame(points, dtype=float).groupby(0)[1].mean()
                 found[run.arm].append(_scaled(series, metric))
     if not any(found.values()):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -50,7 +51,7 @@ def comparison(
     rows: Mapping[str, Mapping[str, str]],
     baseline: str | None,
     metrics: Sequence[str] = (),
-    paper: Mapping[str, float] | None = None,
+    paper: Mapping[str, Any] | None = None,
     folds: int = 1,
 ) -> pd.DataFrame:
     """The rows of a table, each against the baseline.
@@ -60,13 +61,15 @@ def comparison(
         rows: by name, ``dict(arm=..., metric=...)``.
         baseline: name of one of them; None for no comparison.
         metrics: more of the arm's metrics, for columns of their own.
-        paper: the paper's own figure of a row, where it has one.
+        paper: of a row, the paper's own figure of its metric, or several by the metrics' labels
+            (such as ``dict(top1='95.14', top5='99.68')``); a string keeps the paper's digits.
         folds: of the study, also where not all are done.
 
     Returns:
         Index: the rows' names. Columns runs, mean, std; difference, low, high (95 % confidence, see
         :func:`~mmaction_kd.study.statistics.paired_difference`), verdict; of each metric its mean
-        and std; paper, paper_difference. Where nothing is there yet: NaN.
+        and std; the paper's figures in ``paper``, with ``paper_difference``, and ``paper_LABEL`` of
+        the other metrics. Where nothing is there yet: NaN.
 
     Raises:
         ValueError: the baseline is no row.
@@ -76,7 +79,14 @@ def comparison(
             f'study: the baseline must be one of the rows {list(rows)}, got {baseline!r}.'
         )
     base = None if baseline is None else values_of(results, **rows[baseline])
-    paper = paper or {}
+    printed = {
+        name: dict(of) if isinstance(of, Mapping) else {label(rows[name]['metric']): of}
+        for name, of in (paper or {}).items()
+        if name in rows
+    }
+    main: dict[str | None, Any] = {
+        name: printed.get(name, {}).get(label(row['metric'])) for name, row in rows.items()
+    }
     lines = {}
     for name, row in rows.items():
         values = values_of(results, **row)
@@ -91,10 +101,15 @@ def comparison(
         for metric in metrics:
             more = values_of(results, row['arm'], metric)
             line |= {metric: more.mean(), f'{metric}_std': spread(more)}
-        if paper:
-            line['paper'] = paper.get(name, math.nan)
-            if baseline is not None and baseline in paper and name != baseline:
-                line['paper_difference'] = line['paper'] - paper[baseline]
+        if printed:
+            line['paper'] = math.nan if main[name] is None else main[name]
+            compared = None if baseline in (None, name) else main[baseline]
+            if compared is not None and main[name] is not None:
+                line['paper_difference'] = Decimal(str(main[name])) - Decimal(str(compared))
+            for metric in metrics:
+                if any(label(metric) in of for of in printed.values()):
+                    of_metric = printed.get(name, {}).get(label(metric), math.nan)
+                    line[f'paper_{label(metric)}'] = of_metric
         lines[name] = line
     return pd.DataFrame.from_dict(lines, orient='index')
 
@@ -113,8 +128,10 @@ def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name:
     if baseline is not None:
         headings += [f'difference to {baseline} [95 %]', 'verdict']
     headings += [label(column) for column in more]
+    more_papers = [c for c in table if c.startswith('paper_') and c != 'paper_difference']
     if 'paper' in table:
         headings.append(f"the paper's ({paper_name})" if paper_name else "the paper's")
+        headings += [f"the paper's {column.removeprefix('paper_')}" for column in more_papers]
     lines = [' | '.join(headings), ' | '.join(['---'] * len(headings))]
     for name, line in table.iterrows():
         cells = [str(name), str(int(line['runs'])), _mean_std(metric, line['mean'], line['std'])]
@@ -123,6 +140,7 @@ def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name:
         cells += [_mean_std(column, line[column], line[f'{column}_std']) for column in more]
         if 'paper' in table:
             cells.append(_papers(line))
+            cells += [_printed(line[column]) for column in more_papers]
         lines.append(' | '.join(cells))
     return '\n'.join(f'| {line} |' for line in lines)
 
@@ -162,8 +180,11 @@ def _interval(metric: str, line: Mapping) -> str:
 
 
 def _papers(line: Mapping) -> str:
-    if math.isnan(line['paper']):
-        return '-'
-    text = f'{line["paper"]:.2f}'.rstrip('0').rstrip('.')
     difference = line.get('paper_difference', math.nan)
-    return text if math.isnan(difference) else f'{text} ({difference:+.2f})'
+    text = _printed(line['paper'])
+    return text if math.isnan(difference) else f'{text} ({difference:+})'
+
+
+def _printed(figure: str | float) -> str:
+    """A figure of the paper, with its own digits."""
+    return '-' if figure != figure else str(figure)

@@ -66,7 +66,20 @@ def test_a_row_holds_mean_spread_and_paired_difference(study):
     reach = 2.306004135 * difference.std(ddof=1) * np.sqrt(1 / 9 + 1 / 2)
     assert table.loc['taught', 'high'] == pytest.approx(difference.mean() + reach)
     assert list(table['verdict']) == ['', 'none', 'worse']
-    assert table.loc['taught', 'paper_difference'] == pytest.approx(0.92)
+    assert str(table.loc['taught', 'paper_difference']) == '0.92'
+
+
+def test_the_papers_figures_keep_their_digits_in_columns_of_their_own(study):
+    rows = {arm: dict(arm=arm, metric='acc/top1') for arm in study.arms}
+    paper = dict(
+        plain=dict(top1='77.10', static_mean1='90'),
+        taught=dict(top1='79.40', other='1'),
+        gone=dict(top1='1'),
+    )
+    table = comparison(gather(study.runs), rows, 'plain', ['acc/static_mean1', 'acc/top5'], paper)
+    lines = [line.split(' | ')[-2:] for line in markdown(table, 'acc/top1', 'plain').splitlines()]
+    assert lines[0] == ["the paper's", "the paper's static_mean1 |"]
+    assert lines[2:] == [['77.10', '90 |'], ['79.40 (+2.30)', '- |'], ['-', '- |']]
 
 
 def test_pairs_are_of_the_same_fold_and_seed_also_where_runs_are_missing(study):
