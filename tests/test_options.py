@@ -242,6 +242,7 @@ WRONG_VALUES = dict(
     UniformThreeCrop=dict(crop_size=COUNT),
     VTN=dict(
         embed_dims=COUNT,
+        position_ids=CHOICE,
         frame_interval=COUNT,
         num_layers=COUNT,
         num_heads=(*COUNT, 3),

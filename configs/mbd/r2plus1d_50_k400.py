@@ -3,6 +3,7 @@
     tools/dist_train.sh configs/mbd/r2plus1d_50_k400.py 8
 
 Expect what `r2plus1d_vtn_k400.py` starts from: work_dirs/r2plus1d_50_k400/epoch_45.pth.
+The test has 10 clips and their centre crop (3.1), not the three of 3.4.
 """
 
 _base_ = [
@@ -15,6 +16,7 @@ model = _base_.local_pathway
 train_pipeline = _base_.local_train_pipeline
 val_pipeline = _base_.local_val_pipeline
 test_pipeline = _base_.local_test_pipeline
+test_pipeline[4] = dict(type='CenterCrop', crop_size=112)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

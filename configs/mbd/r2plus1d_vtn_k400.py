@@ -23,9 +23,11 @@ model = dict(
     global_pathway=dict(
         checkpoint='work_dirs/vtn_vit_b_k400/epoch_60.pth', **_base_.global_pathway
     ),
+    # Details, not semantics (2.3): half-way through the 3D CNN, 4 time steps of 512 channels;
+    # and the 16 frames before the temporal encoder relates them, in 4 steps, too.
     features=dict(
-        local_pathway='backbone.layer3',
-        global_pathway='backbone.temporal_encoder.layers.1',  # [CLS] after layer 2 of 3
+        local_pathway=dict(path='backbone.layer2', tokens='frames'),
+        global_pathway=dict(path='backbone.frame_projection', tokens='frames'),
     ),
     distill_loss=dict(type='mmaction_kd.DominanceDistillLoss', kl_weight=0.6, mse_weight=0.4),
     fusion_head=dict(type='mmaction_kd.AdaptiveFusionHead'),

@@ -1,18 +1,16 @@
-"""MBD on Something-Something V2, from the Kinetics-400 model.
+"""MBD on Something-Something V2, from both pathways pre-trained on Kinetics-400 (4.2).
 
     tools/dist_train.sh configs/mbd/r2plus1d_vtn_sthv2.py 8
 
-Starts from work_dirs/r2plus1d_vtn_k400/epoch_120.pth, but for the 174-way classifiers.
+Starts as r2plus1d_vtn_k400.py does, but for the 174-way classifiers.
 """
 
 _base_ = './r2plus1d_vtn_k400.py'
 
 # Stride 2 and not 8: videos have 2 to 6 s at 12 fps, so that 16 x 2 = 32 frames are most of one.
 model = dict(
-    local_pathway=dict(checkpoint=None, cls_head=dict(num_classes=174)),
-    global_pathway=dict(
-        checkpoint=None, backbone=dict(frame_interval=2), cls_head=dict(num_classes=174)
-    ),
+    local_pathway=dict(cls_head=dict(num_classes=174)),
+    global_pathway=dict(backbone=dict(frame_interval=2), cls_head=dict(num_classes=174)),
 )
 train_pipeline = _base_.train_pipeline
 val_pipeline = _base_.val_pipeline
@@ -23,7 +21,6 @@ test_pipeline[0].pathways.global_pathway[1].frame_interval = 2
 # No flips: they turn 'from left to right' into another class.
 train_pipeline[0].pathways.local_pathway[5].flip_ratio = 0
 train_pipeline[0].pathways.global_pathway[5].flip_ratio = 0
-load_from = 'work_dirs/r2plus1d_vtn_k400/epoch_120.pth'
 
 data_prefix = dict(video='data/sthv2/videos')
 train_dataloader = dict(
@@ -33,6 +30,7 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     )
 )
+# Also the test's, as the labels of the test list are not public; MBD writes "test set" (4).
 val_dataloader = dict(
     dataset=dict(
         ann_file='data/sthv2/sthv2_val_list_videos.txt',

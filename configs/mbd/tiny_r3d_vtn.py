@@ -65,6 +65,7 @@ model = dict(
         ),
         data_preprocessor=preprocessor,
     ),
+    # One vector a video, with which README.md's figures of small models were measured.
     features=dict(
         local_pathway='backbone.layer3', global_pathway='backbone.temporal_encoder.layers.1'
     ),

@@ -3,6 +3,7 @@
     tools/dist_train.sh configs/mbd/vtn_vit_b_k400.py 8
 
 Expect what `r2plus1d_vtn_k400.py` starts from: work_dirs/vtn_vit_b_k400/epoch_60.pth.
+The test has 10 clips and their centre crop (3.2), not the three of 3.4.
 """
 
 _base_ = [
@@ -29,6 +30,7 @@ model.backbone.spatial_backbone = dict(
 train_pipeline = _base_.global_train_pipeline
 val_pipeline = _base_.global_val_pipeline
 test_pipeline = _base_.global_test_pipeline
+test_pipeline[4] = dict(type='CenterCrop', crop_size=224)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -96,6 +96,37 @@ def curves(runs: Mapping[str, Sequence[pd.Series]], label: str, title: str) -> F
     return figure
 
 
+def scatter(
+    points: Mapping[str, tuple[float, Sequence[float]]], x_label: str, label: str, title: str
+) -> Figure:
+    """A metric against a number of each arm: means as dots, standard deviations as whiskers.
+
+    Args:
+        points: of each arm its number and the runs' values; an arm without values is left out.
+        x_label: of the numbers.
+        label: of the metric.
+        title: above the figure.
+
+    Returns:
+        The figure.
+    """
+    figure = _figure(7.0, 4.2)
+    axes = figure.add_subplot()
+    for index, (arm, (x, values)) in enumerate(points.items()):
+        runs = np.asarray(values, dtype=float)
+        if not len(runs):
+            continue
+        colour = KINDS[index % 8]
+        spread = runs.std(ddof=1) if len(runs) > 1 else None
+        axes.errorbar(x, runs.mean(), spread, color=colour, marker='o', ms=7, capsize=3, label=arm)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(label)
+    axes.set_title(title, loc='left')
+    axes.set_title('whiskers: ± 1 standard deviation', loc='right', size='small')
+    axes.legend(loc='upper left', bbox_to_anchor=(1, 1), frameon=False, handlelength=0.5)
+    return figure
+
+
 def surface(grid: pd.DataFrame, label: str, title: str) -> Figure:
     """A metric over two settings: as a surface, and as a map with its values.
 

@@ -14,6 +14,7 @@ What a study file says of it:
   - 'bars': ``metrics``, and ``arms`` (default: all) or ``rows`` as in a table;
   - 'curves': ``metric`` of the validations of a training over its epochs, or of the training itself
     (as 'loss', the mean of what was logged in an epoch; a list of terms is added up), ``arms``;
+  - 'scatter': ``metric`` against ``x``, a number of each arm, on an axis called ``x_label``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
   - 'selectivity': ``arm``, histograms of the distance to each teacher over the whole test set
     (DTKD, Fig. 8) and over the videos of each subset, from dumped scores (``evaluate='test'``,
@@ -38,7 +39,7 @@ from mmaction_kd.study.results import comparison, gather, is_accuracy, label, ma
 from mmaction_kd.study.selectivity import teacher_distances
 
 TABLE_KEYS = ('rows', 'metric', 'baseline', 'metrics', 'paper', 'paper_name')
-FIGURE_KINDS = ('bars', 'curves', 'surface', 'selectivity')
+FIGURE_KINDS = ('bars', 'curves', 'scatter', 'surface', 'selectivity')
 
 
 def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
@@ -170,9 +171,10 @@ def _rows(study: Study, spec: Mapping) -> dict[str, dict[str, str]]:
 def _draw(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
     """One figure; None where no run of it is done."""
     check_choice(str(study.path), 'kind of a figure', spec.get('kind'), FIGURE_KINDS)
-    return dict(bars=_bars, curves=_curves, surface=_surface, selectivity=_selectivity)[
-        spec['kind']
-    ](study, results, spec)
+    draw = dict(
+        bars=_bars, curves=_curves, scatter=_scatter, surface=_surface, selectivity=_selectivity
+    )
+    return draw[spec['kind']](study, results, spec)
 
 
 def _bars(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
@@ -221,6 +223,18 @@ def _curves(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None
         return None
     name = f'{label(metric)}, %' if is_accuracy(metric) else label(metric)
     return figures.curves(found, name, spec.get('title', ''))
+
+
+def _scatter(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:
+    metric = spec.get('metric') or study.cfg.get('metric')
+    found = {
+        arm: (spec['x'][arm], list(_scaled(values_of(results, arm, metric), metric)))
+        for arm in _arms(study, dict(arms=list(spec['x'])))
+    }
+    if not any(values for _, values in found.values()):
+        return None
+    name = f'{label(metric)}, %' if is_accuracy(metric) else label(metric)
+    return figures.scatter(found, spec.get('x_label', ''), name, spec.get('title', ''))
 
 
 def _surface(study: Study, results: pd.DataFrame, spec: Mapping) -> Figure | None:

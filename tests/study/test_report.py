@@ -202,6 +202,29 @@ def test_a_metric_of_the_training_is_drawn_by_epoch(tmp_path, monkeypatch):
     assert sum_label == 'loss + more' and added['a'][0].to_dict() == {1: 4.5, 2: 4.0}
 
 
+def test_a_scatter_has_each_arms_mean_over_its_number(tmp_path):
+    study = read_study(
+        tmp_path,
+        """
+        metric = 'acc/top1'
+        seeds = [0, 1]
+        arms = dict(small=dict(command='x'), large=dict(command='y'), later=dict(command='z'))
+        figures = [dict(kind='scatter', x=dict(small=160.5, large=284, later=265), x_label='M')]
+        """,
+    )
+    for run in study.runs:
+        if run.arm != 'later':  # not done yet
+            record(run, {'acc/top1': (0.8 if run.arm == 'large' else 0.7) + 0.02 * run.seed})
+    page = write_report(study)
+    assert (page.parent / 'figure_1_scatter.png').exists()
+    (axes,) = figures.scatter({'a': (160.5, [70.0, 72.0]), 'b': (284, [])}, 'M', '', '').axes
+    ((line, _, (whisker,)),) = axes.containers
+    assert line.get_xydata().tolist() == [[160.5, 71.0]]
+    low, high = whisker.get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx((71 - 2**0.5, 71 + 2**0.5))
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ['a']
+
+
 def test_selectivity_is_the_distance_of_each_video_to_each_teacher(tmp_path):
     student = torch.tensor([0.5, 0.2, 0.2, 0.1])
     static, dynamic = torch.tensor([0.75, 0.25, 0, 0]), torch.tensor([0, 0, 0.5, 0.5])

@@ -250,7 +250,8 @@ def test_converted_vtn_gives_the_published_logits(published_vtn, tmp_path, monke
     vtn.main()
 
     recognizer = build(
-        dict(type='mmaction_kd.VTN'), dict(type='mmaction_kd.VTNHead', num_classes=7)
+        dict(type='mmaction_kd.VTN', position_ids='frame_index'),
+        dict(type='mmaction_kd.VTNHead', num_classes=7),
     )
     load_checkpoint(recognizer, str(target), strict=True)
     clip = torch.randn(3, 4, 224, 224)

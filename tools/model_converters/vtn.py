@@ -3,8 +3,10 @@
     python tools/model_converters/vtn.py VTN_VIT_B_KINETICS.pyth vtn_k400.pth
     python tools/model_converters/vtn.py vit_base_patch16_224.pth vit_b16_in21k.pth
 
-A VTN gives the keys of ``Recognizer3D(backbone=dict(type='mmaction_kd.VTN'),
-cls_head=dict(type='mmaction_kd.VTNHead', num_classes=K))``; it was trained on RGB frames with mean
+A VTN gives the keys of ``Recognizer3D(backbone=dict(type='mmaction_kd.VTN',
+position_ids='frame_index'), cls_head=dict(type='mmaction_kd.VTNHead', num_classes=K))``. Its
+position table was trained at the frames' indices, about 8 apart: with the default ``position_ids``
+all but two of the rows that a clip takes were never trained. It was trained on RGB frames with mean
 0.45 x 255 and std 0.225 x 255. A ViT gives only ``backbone.spatial_backbone.*``, for ``load_from``,
 or for ``spatial_backbone=dict(..., init_cfg=dict(type='Pretrained', checkpoint=...,
 prefix='backbone.spatial_backbone.'))``. Its classifier is dropped.

@@ -11,6 +11,7 @@ train_dataloader = dict(
         data_prefix=dict(video='data/kinetics400/videos_train'),
     ),
 )
+# Also the test's, as in most work: what MBD calls the test set (4) is taken to be this list.
 val_dataloader = dict(
     batch_size=8,
     num_workers=8,

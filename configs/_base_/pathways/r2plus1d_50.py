@@ -18,6 +18,7 @@ local_train_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
     dict(type='DecordDecode'),
+    # The text lost the size in 3.1; 128 x 171 would be possible, the test's short side is 128.
     dict(type='Resize', scale=(-1, 128)),
     dict(type='RandomCrop', size=112),
     dict(type='Flip', flip_ratio=0.5),

@@ -1,4 +1,4 @@
-"""Fig. 4 of MBD: C3D for the local pathway.
+"""Beyond the figures of MBD, named in 2.1: C3D for the local pathway.
 
     tools/dist_train.sh configs/mbd/backbones/c3d_vtn_k400.py 8
 
@@ -13,8 +13,6 @@ model = dict(
         config='mmaction_kd::mbd/backbones/c3d_k400.py',
         checkpoint='work_dirs/c3d_k400/epoch_45.pth',
     ),
-    features=dict(
-        local_pathway=dict(_delete_=True, path='backbone.conv4b', input_shape=(1, 3, 16, 112, 112))
-    ),
+    features=dict(local_pathway=dict(path='backbone.conv3b', input_shape=(1, 3, 16, 112, 112))),
 )
 optim_wrapper = dict(clip_grad=dict(max_norm=40))  # it has no BN

@@ -1,4 +1,4 @@
-"""Fig. 4 of MBD: R3D-50 for the local pathway.
+"""Beyond the figures of MBD, named in 2.1: R3D-50 for the local pathway.
 
     tools/dist_train.sh configs/mbd/backbones/r3d_50_vtn_k400.py 8
 

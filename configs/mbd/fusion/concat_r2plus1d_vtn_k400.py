@@ -1,8 +1,9 @@
-"""Fig. 6 of MBD: concatenated features, one linear classifier.
+"""Fig. 6 of MBD: a fusion of features that is trained along: concatenation, a linear classifier.
 
     tools/dist_train.sh configs/mbd/fusion/concat_r2plus1d_vtn_k400.py 8
 
-Expect fused/loss_cls in the log: the fusion is trained along; the pathways do not learn from it.
+Expect fused/loss_cls in the log; the pathways do not learn from it. The others of Fig. 6 that are
+trained: `--cfg-options model.fusion_head.fusion=bilinear`, or conv3d.
 """
 
 _base_ = '../r2plus1d_vtn_k400.py'

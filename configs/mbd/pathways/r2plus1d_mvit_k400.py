@@ -17,7 +17,10 @@ model = dict(
         data_preprocessor=dict(blending=None),  # it would mix the videos of one pathway alone
         test_cfg=dict(max_testing_views=5),  # of 30: all at once are too many
     ),
-    features=dict(global_pathway='backbone.blocks.14.norm1'),
+    features=dict(  # vectors: its tokens are places and time steps together
+        local_pathway=dict(tokens='mean'),
+        global_pathway=dict(path='backbone.blocks.7.norm1', tokens='mean'),
+    ),
 )
 
 

@@ -17,7 +17,10 @@ model = dict(
         'swin-tiny-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-241016b2.pth',
         test_cfg=dict(max_testing_views=5),  # of 30: all at once are too many
     ),
-    features=dict(global_pathway=dict(_delete_=True, path='backbone.layers.2', tokens='places')),
+    features=dict(  # vectors: its map has the channels last
+        local_pathway=dict(tokens='mean'),
+        global_pathway=dict(path='backbone.layers.1', tokens='places'),
+    ),
 )
 
 

@@ -16,7 +16,7 @@ model = dict(
         'slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb_20220818-1cb6dfc8.pth',
         test_cfg=dict(max_testing_views=5),  # of 30: all at once are too many
     ),
-    features=dict(local_pathway='backbone.slow_path.layer3'),
+    features=dict(local_pathway=dict(path='backbone.slow_path.layer2')),
 )
 
 

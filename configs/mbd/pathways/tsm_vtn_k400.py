@@ -18,7 +18,6 @@ model = dict(
         'tsm_imagenet-pretrained-r50_8xb16-dense-1x1x8-50e_kinetics400-rgb_20220831-f55d3c2b.pth',
         backbone=dict(pretrained2d=False),  # True would load ImageNet's before
     ),
-    features=dict(local_pathway='backbone.layer3'),
 )
 
 

@@ -15,7 +15,6 @@ model = dict(
         'facebook/'
         'x3d_m_16x5x1_facebook-kinetics400-rgb_20201027-3f42382a.pth',
     ),
-    features=dict(local_pathway='backbone.layer3'),
 )
 
 

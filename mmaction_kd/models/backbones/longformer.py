@@ -106,7 +106,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, dropout: fl
 class LongformerEmbeddings(nn.Module):
     """Adds where a token stands and what it is: LayerNorm(x + position + type), then dropout.
 
-    The last two rows of the position table are those of [CLS] and of padding, so frame indices wrap
+    The last two rows of the position table are those of [CLS] and of padding, so positions wrap
     modulo ``max_positions - 2``. The row of padding is zero and unused: padded frames are masked
     wherever they stand. Token type 1 is [CLS], 0 a frame.
 
@@ -252,7 +252,7 @@ class LongformerEncoder(BaseModule):
         window_size: Frames in the attention window, both sides together; even.
         drop_rate: Probability of dropping a feature.
         attn_drop_rate: Probability of dropping an attention weight.
-        max_positions: Rows of the position table; frame indices wrap modulo two less.
+        max_positions: Rows of the position table; positions wrap modulo two less.
         cls_only: Output [CLS] alone. False computes every token in the last layer too.
         init_cfg: MMEngine's, on top of N(0, 0.02) weights and zero biases.
 
@@ -312,7 +312,7 @@ class LongformerEncoder(BaseModule):
 
         Args:
             tokens: [CLS] and one token a frame, (B, 1 + T, D).
-            frame_inds: Frame index of each frame, counted from the start of its clip, (B, T).
+            frame_inds: Position of each frame, at least 0, (B, T).
             keep: False for padded frames, (B, 1 + T); column 0 ([CLS]) is True. None: no padding.
 
         Returns:

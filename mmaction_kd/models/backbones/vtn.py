@@ -6,7 +6,7 @@ from mmpretrain.models.backbones import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmaction_kd.choices import check_range
+from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
 from mmaction_kd.models.backbones.distinct_frames import distinct_frames
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
@@ -37,23 +37,27 @@ class VTN(BaseModule):
     of the distinct frames. Frames are shared among the views that come together, so bound the
     memory by ``frames_at_once``, not by ``max_testing_views``.
 
-    Source: Neimark et al., Video Transformer Network, 2021; the paper MBD, section 2.2.
-    Differs from the paper: frame indices are relative to the clip, 0, ``frame_interval``, ...:
-    the indices of the whole video that VTN uses in its full-video test are beyond those that
-    training has seen.
+    Source: Neimark et al., Video Transformer Network, 2021; the paper MBD, section 2.1.
+    Differs from VTN: positions are relative to the clip. The frame indices of the whole video,
+    which VTN uses in its full-video test, are beyond those that training has seen.
 
     Args:
         spatial_backbone: Config of a 2D backbone of mmpretrain or MMAction2. None: ViT-B/16.
         embed_dims: Width D of the temporal encoder. Where the backbone has another width, a
             linear projection leads to it (ResNet-50's 2048 is not divisible by 12 heads).
+        position_ids: Row of the position table that a frame takes. 'order': 0, 1, ..., T - 1,
+            the order of the tokens, so that a model fine-tuned at another stride finds the rows
+            that pre-training has trained. 'frame_index': 0, ``frame_interval``, 2
+            ``frame_interval``, ..., its distance from the start of the clip: what the published
+            VTN was trained with.
         frame_interval: Frames of the video from one input frame to the next, as in
-            ``SampleFrames``.
+            ``SampleFrames``; used by 'frame_index' only.
         num_layers: Layers of the temporal encoder.
         num_heads: Heads of the temporal encoder; divides ``embed_dims``.
         window_size: Frames in its attention window, both sides together; even.
         drop_rate: Its probability of dropping a feature.
         attn_drop_rate: Its probability of dropping an attention weight.
-        max_positions: Rows of its position table; frame indices wrap modulo two less.
+        max_positions: Rows of its position table; positions wrap modulo two less.
         cls_only: The last block of a ViT and of the temporal encoder compute only what the
             output depends on. False: hooks see all of their tokens.
         share_frames: Whether frames are shared in a test. False: each clip on its own.
@@ -63,8 +67,8 @@ class VTN(BaseModule):
 
     Raises:
         TypeError: If a setting is of another type than the signature says.
-        ValueError: If a setting is out of range, ``num_heads`` does not divide ``embed_dims``, or
-            ``window_size`` is odd.
+        ValueError: If a setting is not among its choices or out of range, ``num_heads`` does not
+            divide ``embed_dims``, or ``window_size`` is odd.
 
     Example:
         >>> import torch
@@ -80,6 +84,7 @@ class VTN(BaseModule):
         self,
         spatial_backbone: dict | None = None,
         embed_dims: int = 768,
+        position_ids: str = 'order',
         frame_interval: int = 8,
         num_layers: int = 3,
         num_heads: int = 12,
@@ -93,9 +98,10 @@ class VTN(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        check_choice('VTN', 'position_ids', position_ids, ('order', 'frame_index'))
         check_range('VTN', 'frame_interval', frame_interval, 1)
         check_range('VTN', 'frames_at_once', frames_at_once, 1)
-        self.frame_interval = frame_interval
+        self.position_step = frame_interval if position_ids == 'frame_index' else 1
         self.share_frames = share_frames
         self.frames_at_once = frames_at_once
         self.temporal_encoder = LongformerEncoder(
@@ -118,7 +124,8 @@ class VTN(BaseModule):
         self.frame_projection = (
             nn.Identity() if width == embed_dims else nn.Linear(width, embed_dims)
         )
-        self.cls_token = nn.Parameter(torch.randn(1, 1, embed_dims))
+        self.cls_token = nn.Parameter(torch.empty(1, 1, embed_dims))
+        nn.init.normal_(self.cls_token, std=0.02)  # as the rest of the temporal encoder
 
     def forward(
         self, imgs: Tensor, frame_inds: Tensor | None = None, keep: Tensor | None = None
@@ -127,8 +134,7 @@ class VTN(BaseModule):
 
         Args:
             imgs: Normalised clips, (N V, C, T, H, W).
-            frame_inds: Index of each frame, counted from the start of its clip, (N V, T). None:
-                0, ``frame_interval``, 2 ``frame_interval``, ...
+            frame_inds: Position of each frame, (N V, T). None: as ``position_ids`` says.
             keep: False for frames that are padding, (N V, T). None: no padding.
 
         Returns:
@@ -136,7 +142,7 @@ class VTN(BaseModule):
         """
         clips, _, frames = imgs.shape[:3]
         if frame_inds is None:
-            ids = self.frame_interval * torch.arange(frames, device=imgs.device)
+            ids = self.position_step * torch.arange(frames, device=imgs.device)
             frame_inds = ids.expand(clips, -1)
         if keep is not None:
             keep = F.pad(keep, (1, 0), value=True)  # (N V, T) -> (N V, 1 + T), [CLS] is kept

@@ -42,16 +42,50 @@ def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
     """Equation (7): ``‖f^t − f^s‖² / D``, per sample.
 
     Differs from the paper: the mean over dimensions, not the sum, which grows with D (1536 for
-    unrelated unit-variance features at D = 768) and would drown the cross-entropy.
+    unrelated unit-variance features at D = 768) and would drown the cross-entropy. Of features with
+    time steps it is the mean over the steps, too.
 
     Args:
-        teacher_feats: ``f^t``, (N, D).
-        student_feats: ``f^s``, (N, D).
+        teacher_feats: ``f^t``, (N, D) or (N, T, D).
+        student_feats: ``f^s``, likewise.
 
     Returns:
         (N,).
     """
-    return (at_least_float32(teacher_feats) - at_least_float32(student_feats)).square().mean(1)
+    difference = at_least_float32(teacher_feats) - at_least_float32(student_feats)
+    return difference.square().flatten(1).mean(1)
+
+
+def align_steps(feats: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring two features with time steps to one grid in time, that of the fewer steps.
+
+    A step of the common grid is the mean of the steps that it covers, matched by their relative
+    position within each clip: the first quarter of one clip against the first quarter of the other.
+    The clips themselves may lie elsewhere and be of other length, as those of MBD are (16
+    consecutive frames, 16 frames 8 apart, each from a start of its own).
+
+    Args:
+        feats: (N, T, D), or (N, D): no time, nothing to do.
+        others: (N, T', D'), or (N, D').
+
+    Returns:
+        (N, min(T, T'), D) and (N, min(T, T'), D').
+
+    Raises:
+        ValueError: only one has time steps.
+    """
+    if feats.dim() != others.dim():
+        raise ValueError(
+            'DominanceDistillLoss: feats must be (N, D) of both pathways or (N, T, D) of both, got '
+            f'{tuple(feats.shape)} and {tuple(others.shape)}.'
+        )
+    if feats.dim() == 2:
+        return feats, others
+    steps = min(feats.shape[1], others.shape[1])
+    aligned = [
+        F.adaptive_avg_pool1d(x.transpose(1, 2), steps).transpose(1, 2) for x in (feats, others)
+    ]
+    return aligned[0], aligned[1]
 
 
 @checked_options
@@ -67,7 +101,7 @@ def make_projector(
         norm: end with a LayerNorm.
 
     Returns:
-        A module (N, in_dims) -> (N, out_dims).
+        A module (..., in_dims) -> (..., out_dims).
 
     Raises:
         TypeError: a setting is of another type than the signature says.
@@ -201,7 +235,8 @@ class DominanceDistillLoss(nn.Module):
 
         Args:
             logits: ``z`` of each pathway, (N, K).
-            feats: ``m`` of each pathway, (N, D of that pathway); used where :attr:`needs_feats`.
+            feats: ``m`` of each pathway, (N, D of that pathway), or with time steps (N, T, D) of
+                both, see :func:`align_steps`; used where :attr:`needs_feats`.
             targets: class index of every sample, (N,).
 
         Returns:
@@ -211,7 +246,8 @@ class DominanceDistillLoss(nn.Module):
             is wrong), ratios in [0, 1].
 
         Raises:
-            ValueError: the scores are not (N, K), or a target is no class index.
+            ValueError: the scores are not (N, K), a target is no class index, or the features of
+                only one pathway have time steps.
         """
         check_batch(type(self).__name__, logits, targets, self.num_classes)
         groups = self.groups(logits, targets)
@@ -263,6 +299,7 @@ class DominanceDistillLoss(nn.Module):
     def _intermediate(self, student: str, teacher: str, feats: Mapping[str, Tensor]) -> Tensor:
         m_student = at_least_float32(feats[student])
         m_teacher = at_least_float32(feats[teacher].detach())
+        m_student, m_teacher = align_steps(m_student, m_teacher)
         with torch.autocast(m_student.device.type, enabled=False):
             if self.projection == 'student':
                 m_student = self.projectors[f'{student}_to_{teacher}'](m_student)

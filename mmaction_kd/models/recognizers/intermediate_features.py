@@ -1,8 +1,8 @@
-"""Intermediate features of any model: named by module path, as vectors."""
+"""Intermediate features of any model: named by module path, one vector a video or a time step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from mmaction_kd.choices import check_choice
+
+TOKENS = ('cls', 'mean', 'places', 'frames')
 
 
 class Recorded:
@@ -100,6 +102,28 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
     return here
 
 
+def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls') -> Tensor:
+    """An intermediate feature as (10) and (11) compare it.
+
+    Args:
+        output: what the module puts out; rows (its first dimension) go video by video.
+        input_shape: of the pathway's input, (N, V, C, T, H, W), or (N, T, C, H, W) for a
+            Recognizer2D.
+        tokens: 'cls', 'mean' or 'places': one vector a video (:func:`pool_to_vectors`). 'frames':
+            one vector a time step (:func:`pool_to_steps`).
+
+    Returns:
+        (N, D), or for 'frames' (N, T', D).
+
+    Raises:
+        ValueError: ``tokens`` is none of these, or the output has no such tokens.
+    """
+    check_choice('Intermediate feature', 'tokens', tokens, TOKENS)
+    if tokens == 'frames':
+        return pool_to_steps(output, input_shape)
+    return pool_to_vectors(output, input_shape[0], tokens)
+
+
 def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Tensor:
     """One vector a video, whatever the module puts out.
 
@@ -118,9 +142,8 @@ def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Ten
         (N, D).
 
     Raises:
-        ValueError: ``tokens`` is none of these, or there is no token but [CLS] to average.
+        ValueError: there is no token but [CLS] to average.
     """
-    check_choice('Intermediate feature', 'tokens', tokens, ('cls', 'mean', 'places'))
     if tokens == 'places':
         vectors = output.flatten(1, -2).mean(1)
     elif output.dim() > 3:
@@ -140,6 +163,44 @@ def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Ten
     return vectors.reshape(num_videos, -1, vectors.shape[-1]).mean(1)
 
 
+def pool_to_steps(output: Tensor, input_shape: Sequence[int]) -> Tensor:
+    """One vector a time step: time stays, and only places are averaged.
+
+    Places are averaged because those of the two pathways do not correspond: each crops and flips
+    for itself. Views of one video are averaged step by step.
+
+    Args:
+        output: the map of a 3D CNN, (N V, C, T', H, W); the tokens of a temporal encoder, one a
+            frame, (N V, T, D), or with [CLS] first, (N V, 1 + T, D), which is left out; or of a 2D
+            network that sees each frame alone a vector, a map or tokens, (N V T, ...): of tokens
+            the mean of those beside [CLS].
+        input_shape: see :func:`pool_feature`.
+
+    Returns:
+        (N, T', D), T' = T but for a map of a 3D CNN.
+
+    Raises:
+        ValueError: the output has no time steps.
+    """
+    videos, views = input_shape[0], (input_shape[1] if len(input_shape) == 6 else 1)
+    frames = input_shape[3] if len(input_shape) == 6 else input_shape[1]
+    if output.dim() == 5:
+        steps = output.mean((3, 4)).transpose(1, 2)
+    elif len(output) == videos * views * frames:
+        tokens = 'mean' if output.dim() == 3 and output.shape[1] > 1 else 'cls'
+        steps = pool_to_vectors(output, len(output), tokens).unflatten(0, (-1, frames))
+    elif output.dim() == 3 and output.shape[1] in (frames, 1 + frames):
+        steps = output[:, -frames:]
+    else:
+        raise ValueError(
+            "Intermediate feature: tokens='frames' needs a map (N V, C, T', H, W), tokens "
+            '(N V, [1 +] T, D) or one row a frame (N V T, ...), got '
+            f'{tuple(output.shape)} for an input {tuple(input_shape)}; name another module, such '
+            "as a VTN's frame_projection, or another value of tokens."
+        )
+    return steps.unflatten(0, (videos, -1)).mean(1)
+
+
 def probe_dims(
     recognizer: BaseModel, path: str, tokens: str = 'cls', input_shape: tuple | None = None
 ) -> int:
@@ -148,7 +209,7 @@ def probe_dims(
     Args:
         recognizer: an MMAction2 recognizer.
         path: module path of the feature.
-        tokens: see :func:`pool_to_vectors`.
+        tokens: see :func:`pool_feature`.
         input_shape: of one video, without N: (V, C, T, H, W), or (T, C, H, W) for a Recognizer2D;
             default 16 frames at 224 x 224.
 
@@ -160,7 +221,8 @@ def probe_dims(
     """
     with record_output(recognizer, path) as recorded:
         dry_run(recognizer, 'backbone' if path.startswith('backbone') else 'neck', input_shape)
-    return pool_to_vectors(recorded.output, 1, tokens).shape[-1]
+    shape = (1, *(input_shape or _default_shape(recognizer)))
+    return pool_feature(recorded.output, shape, tokens).shape[-1]
 
 
 def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None) -> Any:
@@ -177,9 +239,7 @@ def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None)
     Raises:
         ValueError: the model refuses the shape.
     """
-    if input_shape is None:
-        flat = isinstance(recognizer, Recognizer2D)
-        input_shape = (16, 3, 224, 224) if flat else (1, 3, 16, 224, 224)
+    input_shape = input_shape or _default_shape(recognizer)
     state = {
         name: value.detach().to('meta')
         for name, value in (*recognizer.named_parameters(), *recognizer.named_buffers())
@@ -198,3 +258,8 @@ def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None)
         ) from error
     finally:
         recognizer.train(was_training)
+
+
+def _default_shape(recognizer: BaseModel) -> tuple[int, ...]:
+    """Of one video: 16 frames at 224 x 224."""
+    return (16, 3, 224, 224) if isinstance(recognizer, Recognizer2D) else (1, 3, 16, 224, 224)

@@ -21,7 +21,7 @@ from mmaction_kd.models.recognizers.class_labels import class_indices
 from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
 from mmaction_kd.models.recognizers.intermediate_features import (
     Recorded,
-    pool_to_vectors,
+    pool_feature,
     probe_dims,
     record_output,
 )
@@ -68,9 +68,9 @@ class MBDRecognizer(BaseModel):
             :class:`~mmaction_kd.models.heads.FeatureFusionHead`, which is trained.
         features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
             a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
-            'places', input_shape=...)``, see
-            :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. Not needed
-            when only the final layer is distilled.
+            'places' | 'frames', input_shape=...)``, see
+            :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. 'frames', for
+            both pathways or neither, keeps time. Not needed when only the final layer is distilled.
 
     Raises:
         TypeError: a setting is of another type than the signature says.
@@ -111,6 +111,12 @@ class MBDRecognizer(BaseModel):
             for name in PATHWAYS
             if (feature := (features or {}).get(_key(name))) is not None
         }
+        tokens = {name: kw.get('tokens', 'cls') for name, kw in self.features.items()}
+        if len({kind == 'frames' for kind in tokens.values()}) > 1:
+            raise ValueError(
+                'MBDRecognizer: features must keep the time of both pathways or of neither, got '
+                f"tokens {tokens}; set tokens='frames' for both."
+            )
         num_classes = {name: pathway.cls_head.num_classes for name, pathway in pathways.items()}
         if len(set(num_classes.values())) > 1:
             raise ValueError(
@@ -210,7 +216,7 @@ class MBDRecognizer(BaseModel):
             losses.update({f'{name}/{key}': value for key, value in own.items()})
             if recorded is not None:
                 tokens = self.features[name].get('tokens', 'cls')
-                feats[name] = pool_to_vectors(recorded.output, len(data_samples), tokens)
+                feats[name] = pool_feature(recorded.output, inputs[_key(name)].shape, tokens)
         targets = targets.to(logits['local'].device)
         losses.update(self.distill_loss(logits, feats, targets))
         probs = {name: z.detach().softmax(1) for name, z in logits.items()}

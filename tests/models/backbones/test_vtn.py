@@ -124,13 +124,51 @@ def test_frames_are_in_order():
     torch.testing.assert_close(frames[0][5], clips[0, :, 5])
 
 
+def rows_used(vtn):
+    """Rows of the position table that an 8-frame clip takes: those that get a gradient."""
+    vtn(torch.randn(2, 3, 8, 32, 32)).square().sum().backward()
+    gradient = vtn.temporal_encoder.embeddings.positions.weight.grad
+    return gradient.any(1).nonzero()[:, 0].tolist()
+
+
+@pytest.mark.parametrize('stride', [2, 4, 8])
+def test_positions_are_the_order_of_the_frames_or_their_distance(stride):
+    """So a model that is fine-tuned at another stride takes the rows that it was trained with."""
+    cls = 286
+    assert rows_used(tiny_vtn(frame_interval=stride)) == [*range(8), cls]
+    by_distance = tiny_vtn(frame_interval=stride, position_ids='frame_index')
+    assert rows_used(by_distance) == [*range(0, 8 * stride, stride), cls]
+
+
+def test_the_same_frames_at_another_stride_differ_by_distance_only():
+    clips = torch.randn(2, 3, 8, 32, 32)
+
+    def outputs(**settings):
+        return [
+            randomise(tiny_vtn(frame_interval=stride, **settings)).eval()(clips)
+            for stride in (4, 8)
+        ]
+
+    assert torch.equal(*outputs())
+    assert not torch.allclose(*outputs(position_ids='frame_index'), atol=1e-3)
+
+
 def test_frame_inds_are_relative_to_the_clip():
-    vtn = randomise(tiny_vtn(frame_interval=4)).eval()
+    vtn = randomise(tiny_vtn(frame_interval=4, position_ids='frame_index')).eval()
     clips = torch.randn(2, 3, 8, 32, 32)
     every_fourth = torch.arange(0, 32, 4).expand(2, -1)
     assert torch.equal(vtn(clips), vtn(clips, every_fourth))
     assert torch.equal(vtn(clips), vtn(clips, every_fourth + 286))
     assert not torch.allclose(vtn(clips), vtn(clips, every_fourth + 8))
+
+
+def test_the_token_of_a_clip_is_drawn_as_the_temporal_encoder():
+    """N(0, 0.02) (MBD, section 3.2); 768 draws, five standard errors."""
+    vtn = tiny_vtn(embed_dims=768, num_heads=12, num_layers=1)
+    vtn.init_weights()
+    drawn = vtn.cls_token.detach().flatten()
+    assert drawn.mean().abs() < 5 * 0.02 / 768**0.5
+    assert (drawn.std() - 0.02).abs() < 5 * 0.02 / (2 * 768) ** 0.5
 
 
 def test_padded_frames_are_not_seen():

@@ -47,13 +47,14 @@ def build_model(fusion):
         dominance=dict(labels='centers'),
     )
     changes = {}
-    if fusion == 'conv3d':  # needs a feature map
+    if fusion == 'conv3d':  # needs a feature map; here the intermediate features keep their time
         cnn = changes['local_pathway'] = tiny_dtkd.recognizer(tiny_mbd.CLASSES)
         cnn['backbone']['norm_eval'] = True
         cnn['cls_head']['dropout_ratio'] = 0
+        frames = dict(tokens='frames', input_shape=(1, 3, 4, 16, 16))
         changes['features'] = dict(
-            local_pathway=dict(path='backbone.layer3', input_shape=(1, 3, 4, 16, 16)),
-            global_pathway='backbone.temporal_encoder.layers.0',
+            local_pathway=dict(frames, path='backbone.layer3'),
+            global_pathway=dict(frames, path='backbone.frame_projection'),
         )
     model = tiny_mbd.build(fusion_head=fusion_head, **changes).double().train()
     for pathway in model.pathways.values():
