@@ -196,7 +196,7 @@ def test_vtn_encodes_a_frame_once():
     seen = []
     backbone = model.global_pathway.backbone.spatial_backbone
     backbone.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
-    frames = list(made_up_frames(217))
+    frames = np.random.default_rng(0).integers(0, 256, (217, 48, 64, 3), np.uint8)
     answers = answers_of(model, frames, every=1.0)  # 25 frames, rounded to 24 = 3 x 8
     assert [round(a.start * FPS) for a in answers] == [0, 24, 48, 72, 96]
     sampled = {start + 8 * t for start in (0, 24, 48, 72, 96) for t in range(16)}
@@ -282,7 +282,7 @@ def test_ten_hours_take_no_more_memory_than_an_hour(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     windows, grown = map(int, done.stdout.split()[-2:])
-    assert windows == 10 * 60
+    assert windows == 10 * 60 + 1  # the last one ends with the stream
     assert grown < 50_000  # kB
 
 
@@ -300,13 +300,13 @@ def peak():
 def frames():
     rng = np.random.default_rng(0)
     for second in range(10 * 3600):
-        yield from rng.integers(0, 256, (25, 16, 16, 3), np.uint8)
+        yield from rng.integers(0, 256, (10, 16, 16, 3), np.uint8)
 
 model = init_recognizer(sys.argv[1], None, 'cpu')
 merger = SegmentMerger(0.5, 0.3, 60)
 count = 0
-with StreamRecord(Path(sys.argv[2]), 'ten hours', 25, (), merger) as record:
-    for answer in recognize_stream(model, record.watch(frames()), 25, every=60.0):
+with StreamRecord(Path(sys.argv[2]), 'ten hours', 10, (), merger) as record:
+    for answer in recognize_stream(model, record.watch(frames()), 10, every=60.0):
         record.add(answer)
         count += 1
         if count == 5:
