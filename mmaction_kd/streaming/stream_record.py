@@ -20,6 +20,7 @@ from mmaction_kd.streaming.stream_recognizer import Gap, WindowAnswer
 from mmaction_kd.streaming.timeline import Timeline
 
 TOP = 5
+FILES = ('windows.jsonl', 'windows.csv', 'segments.csv', 'timeline.png', 'annotated.mp4')
 
 
 class StreamRecord:
@@ -51,7 +52,7 @@ class StreamRecord:
         self.folder = folder
         self.classes = classes
         self.merger = merger
-        for old in ('windows.jsonl', 'windows.csv', 'segments.csv', 'timeline.png'):
+        for old in FILES:
             (folder / old).unlink(missing_ok=True)
         self._csv = (folder / 'windows.csv').open('w', encoding='utf-8', newline='')
         self._timeline = Timeline(name, fps)
