@@ -181,6 +181,8 @@ def main() -> None:
         merger = SegmentMerger(args.high, args.low, args.every)
         try:
             source = source or open_source(name, args.fps, args.patience)
+            # Settings are refused before a file is replaced.
+            recognize_stream(model, (), source.fps, args.every, args.window)
             with StreamRecord(out, name, source.fps, classes, merger, args.annotate) as record:
                 follow(model, source, record, args)
         except ValueError as error:

@@ -59,6 +59,9 @@ class DeployedMBD(nn.Module):
 
     Args:
         model: in eval mode.
+
+    Attributes:
+        joins_views: whether both pathways must have as many views.
     """
 
     OUTPUTS = (
@@ -71,6 +74,7 @@ class DeployedMBD(nn.Module):
         for pathway in model.pathways.values():
             check_preprocessor(pathway.data_preprocessor)
         self.model = model
+        self.joins_views = bool(model.fusion_head.needs_feats)
 
     def forward(self, local_pathway: Tensor, global_pathway: Tensor) -> tuple[Tensor, ...]:
         """Score videos.

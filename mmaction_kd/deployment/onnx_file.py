@@ -65,7 +65,10 @@ def write_onnx(
         shapes[name] = {0: videos}
         if example.ndim == 6:
             examples[name] = torch.cat([example[:, :1]] * 2, 1)
-            shapes[name][1] = torch.export.Dim(f'{name.removesuffix("_pathway")}_views')
+            # A fusion that is trained joins the views of both pathways, one by one.
+            own = not getattr(model, 'joins_views', False)
+            views = f'{name.removesuffix("_pathway")}_views' if own else 'views'
+            shapes[name][1] = torch.export.Dim(views)
     outputs = DeployedMBD.OUTPUTS if isinstance(model, DeployedMBD) else ('scores',)
     # With gradients VTN takes each clip on its own; finding equal frames is for PyTorch only.
     with torch.enable_grad(), _quiet():
