@@ -1,5 +1,6 @@
 """Truth: the test of the model itself, and the host's own test pipelines."""
 
+import argparse
 import importlib.util
 import json
 import subprocess
@@ -17,6 +18,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 
+from mmaction_kd.benchmark import onnx_latency
 from mmaction_kd.deployment import compare_onnx, deployed, deployed_steps, quantize, write_onnx
 from mmaction_kd.deployment.onnx_file import clips_of, open_session
 
@@ -296,6 +298,20 @@ def test_int8_is_smaller_and_keeps_what_the_file_tells(files, tmp_path):
     assert told[0]['mmaction_kd'] == told[1]['mmaction_kd']
     found = compare_onnx(out, model, videos)
     assert 1e-4 < found.difference < 0.2  # quantised, and near
+
+
+@pytest.mark.slow
+def test_the_benchmark_sets_a_file_beside_the_model(files):
+    path, *_ = files('student')
+    parser = argparse.ArgumentParser()
+    onnx_latency.add_arguments(parser)
+    args = parser.parse_args([str(path), '--config', STUDENT, '--views', '2'])
+    args.pairs = 2
+    results = onnx_latency.run(args)
+    size = results['student.onnx, size']
+    assert results['student.onnx, 2 views']['pairs'] == 2
+    assert size['ours_mb'] == path.stat().st_size / 1e6
+    assert 0.9 < size['theirs_mb'] / size['ours_mb'] < 1.1  # the graph itself is small
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Truth: MMAction2's test of a folder of PNGs that holds just the frames of a window."""
 
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import write_video
 from mmaction.apis import init_recognizer
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -269,6 +271,28 @@ def test_a_frame_must_be_one():
     model = recognizer(STUDENT)
     with pytest.raises(ValueError, match=r'must be an array \(H, W, 3\) of uint8, .* float32'):
         list(recognize_stream(model, [np.zeros((8, 8, 3), np.float32)], 25))
+
+
+def test_the_snippet_of_the_page_runs(tmp_path, monkeypatch, capsys):
+    """With a file in place of the camera, and a student of random weights."""
+    model = recognizer(STUDENT)
+    checkpoint = tmp_path / 'student.pth'
+    torch.save(dict(state_dict=model.state_dict()), checkpoint)
+    video = write_video(tmp_path / 'video.mp4', 110)
+    page = (ROOT / 'tools/README.md').read_text()
+    [snippet] = re.findall(r'```python\n(.*?)```', page, re.S)
+    for words, ours in (
+        ('config.py', STUDENT),
+        ('checkpoint.pth', str(checkpoint)),
+        ('VideoCapture(0)', f'VideoCapture({str(video)!r})'),
+        ('fps=30', 'fps=25'),
+    ):
+        assert words in snippet
+        snippet = snippet.replace(words, ours)
+    assert len([line for line in snippet.splitlines() if line]) <= 10
+    exec(compile(snippet, 'tools/README.md', 'exec'), {})
+    spans = [line.split(':')[0] for line in capsys.readouterr().out.splitlines() if ' to ' in line]
+    assert spans == ['0.0 to 3.6 s', '0.5 to 4.1 s', '0.8 to 4.4 s']
 
 
 @pytest.mark.slow
