@@ -157,6 +157,7 @@ def _answers(
     kept: deque[np.ndarray] = deque(maxlen=plan.frames)
     began = 0.0  # seconds, where the stream began or was resumed
     count, due, answered = 0, plan.frames, 0  # frames since then
+    size: tuple | None = None
 
     def answer() -> WindowAnswer:
         with torch.no_grad(), remember_frames(memories):
@@ -172,7 +173,7 @@ def _answers(
             kept.clear()
             count, due, answered = 0, plan.frames, 0
             continue
-        _check_frame(frame, kept)
+        size = _checked_size(frame, size if count else None)
         kept.append(plan.take(frame))
         count += 1
         if count == due:
@@ -188,14 +189,21 @@ def _vtns(model: BaseModel) -> list[VTN]:
     return [module for module in model.modules() if isinstance(module, VTN)]
 
 
-def _check_frame(frame: Any, kept: Sequence[np.ndarray]) -> None:
-    shape: tuple = getattr(frame, 'shape', ())
+def _checked_size(frame: Any, before: tuple | None) -> tuple:
+    """(H, W) of a frame, which must be that of the frame before it."""
+    shape: tuple = tuple(getattr(frame, 'shape', ()))
     dtype = getattr(frame, 'dtype', None)
     if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
         raise ValueError(
             f'{ME}: a frame must be an array (H, W, 3) of uint8, RGB, got {type(frame).__name__} '
-            f'{tuple(shape)} {dtype}.'
+            f'{shape} {dtype}.'
         )
+    if before is not None and shape[:2] != before:
+        raise ValueError(
+            f'{ME}: all frames must have one size, got {shape[:2]} behind {before} (H, W); where '
+            'it changes put a Gap.'
+        )
+    return shape[:2]
 
 
 def _video(frames: Any, total_frames: int, fps: float) -> dict:

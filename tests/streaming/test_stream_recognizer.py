@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import write_video
 from mmaction.apis import init_recognizer
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -273,12 +272,24 @@ def test_a_frame_must_be_one():
         list(recognize_stream(model, [np.zeros((8, 8, 3), np.float32)], 25))
 
 
+def test_frames_have_one_size_up_to_a_gap():
+    model = recognizer(STUDENT, one_clip)
+    small, large = (np.zeros((size, 64, 3), np.uint8) for size in (48, 50))
+    with pytest.raises(ValueError, match=r'one size, got \(50, 64\) behind \(48, 64\)'):
+        answers_of(model, [small, large])
+    assert len(answers_of(model, [small, Gap(1.0), large])) == 2
+
+
 def test_the_snippet_of_the_page_runs(tmp_path, monkeypatch, capsys):
     """With a file in place of the camera, and a student of random weights."""
     model = recognizer(STUDENT)
     checkpoint = tmp_path / 'student.pth'
     torch.save(dict(state_dict=model.state_dict()), checkpoint)
-    video = write_video(tmp_path / 'video.mp4', 110)
+    video = tmp_path / 'video.mp4'
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*'mp4v'), FPS, (64, 48))
+    for frame in made_up_frames(110):
+        writer.write(frame[..., ::-1].copy())
+    writer.release()
     page = (ROOT / 'tools/README.md').read_text()
     [snippet] = re.findall(r'```python\n(.*?)```', page, re.S)
     for words, ours in (
