@@ -6,7 +6,7 @@ SOURCE is a video, a folder of images (one video) or of videos (one after the ot
 a camera, or an address (rtsp://..., http://...). Written to --out, complete after Ctrl-C, too:
 
   windows.jsonl, windows.csv   a line a window: start and end in seconds, the best classes, and of
-                               MBD what each pathway says and weighs
+                               MBD the scores and the weight of each pathway
   segments.csv                 windows merged: start, end, class, mean score
   timeline.png                 all of it in one picture
   annotated.mp4                with --annotate: the video with the answers
@@ -21,7 +21,7 @@ import time
 import warnings
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
@@ -56,7 +56,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('source', help='video, folder, number of a camera, or address')
     parser.add_argument('--every', type=float, default=1.0, help='seconds between windows')
     parser.add_argument('--window', type=float, help="seconds; default: the model's longest clip")
-    parser.add_argument('--fps', type=float, help='frames a second; default: as the source says')
+    parser.add_argument('--fps', type=float, help='frames a second; default: as the source reports')
     parser.add_argument('--classes', type=Path, help='file with one class name a line')
     parser.add_argument(
         '--high', type=float, default=0.5, help='score from which on a segment begins'

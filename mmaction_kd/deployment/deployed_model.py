@@ -55,7 +55,7 @@ class DeployedMBD(nn.Module):
     """Both pathways and their fusion.
 
     A gate is part of the answer: where the local pathway alone decides, its scores are the fused
-    ones. No compute is saved by that, as a graph runs whole; for that export the pathways.
+    ones. That saves no compute, as a graph runs as a whole; to save it, export the pathways.
 
     Args:
         model: in eval mode.
@@ -101,8 +101,8 @@ class DeployedMBD(nn.Module):
             sure = alone.dominance['local'] >= head.gate  # (N,)
             score = torch.where(sure[:, None], alone.score, score)
             weights = {n: torch.where(sure, alone.weights[n], weights[n]) for n in PATHWAYS}
-        told = [(probs[name], weights[name], dominance[name]) for name in PATHWAYS]
-        return tuple(x.float() for x in (score, *(part for parts in told for part in parts)))
+        parts = [(probs[name], weights[name], dominance[name]) for name in PATHWAYS]
+        return tuple(x.float() for x in (score, *(x for part in parts for x in part)))
 
 
 def deployed(model: BaseModel, pathway: str | None = None) -> nn.Module:
@@ -110,7 +110,7 @@ def deployed(model: BaseModel, pathway: str | None = None) -> nn.Module:
 
     Args:
         model: MBD or a recognizer.
-        pathway: of MBD, 'local' or 'global'. None: the whole model.
+        pathway: of MBD, 'local' or 'global'. None: all of it.
 
     Returns:
         In eval mode, on the CPU.

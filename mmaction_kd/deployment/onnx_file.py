@@ -238,7 +238,7 @@ def _ungated(model: BaseModel) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Neither package says what a user needs, but for errors, which are raised."""
+    """Silence the log of the exporter and of the quantiser; errors are raised."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():

@@ -49,8 +49,8 @@ def open_source(
     Args:
         source: path of a video, or of a folder of images, which are read in the order of their
             names; number of a camera; or an address, such as rtsp://... or http://... . An address
-            that tells no number of frames is live.
-        fps: frames a second. None: as the source says.
+            that reports no number of frames is live.
+        fps: frames a second. None: as the source reports.
         patience: seconds without a frame after which a live stream is opened again.
         attempts: to open it again, before it is given up.
 
@@ -58,7 +58,7 @@ def open_source(
         The source.
 
     Raises:
-        ValueError: it can't be read, or tells no frame rate.
+        ValueError: it can't be read, or reports no frame rate.
     """
     if Path(source).is_dir():
         paths = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in IMAGES)
@@ -82,16 +82,16 @@ def open_source(
     capture = connect()
     if not capture.isOpened():
         raise ValueError(f'predict_stream: {source} must be a video that can be read, got none.')
-    told = capture.get(cv2.CAP_PROP_FPS)
-    if fps is None and not 0 < told < 1000:
+    reported = capture.get(cv2.CAP_PROP_FPS)
+    if fps is None and not 0 < reported < 1000:
         raise ValueError(
-            f'predict_stream: {source} must tell its frame rate, got {told}; give --fps.'
+            f'predict_stream: {source} must report its frame rate, got {reported}; set --fps.'
         )
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     if total > 0 and not camera:
-        return FrameSource(source, fps or told, lambda: _file(source, capture, total), total)
+        return FrameSource(source, fps or reported, lambda: _file(source, capture, total), total)
     live = LiveFrames(source, connect, patience, attempts, capture)
-    return FrameSource(source, fps or told, lambda: iter(live), late=live.late)
+    return FrameSource(source, fps or reported, lambda: iter(live), late=live.late)
 
 
 def _images(paths: list[Path]) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Windows become segments: who says what when, without flicker."""
+"""Windows become segments: which class from when to when, without flicker."""
 
 from __future__ import annotations
 

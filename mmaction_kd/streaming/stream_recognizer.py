@@ -71,7 +71,7 @@ def recognize_stream(
 
     Raises:
         ValueError: a setting is out of range, the model averages no views, its test samples the
-            whole video so that ``window`` is needed, or a frame is none.
+            whole video so that ``window`` is needed, or what comes is no frame.
 
     Example:
         ``for answer in recognize_stream(model, frames, fps=25): print(answer.sample.pred_label)``
@@ -250,7 +250,7 @@ def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
     if lengths[0] != lengths[1] or lengths[0] == 1:
         raise ValueError(
             f'{ME}: window must be given (--window SECONDS), got None; the test pipeline samples '
-            'the whole video, so that its clips tell no length.'
+            'the whole video, so that its clips have no length of their own.'
         )
     return lengths[0]
 

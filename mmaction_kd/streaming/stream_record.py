@@ -142,14 +142,14 @@ class StreamRecord:
         return line
 
     def _pathway(self, name: str, sample: ActionDataSample) -> dict:
-        """What an MBD model says of a pathway; a gated one has a weight, 0, and no scores."""
+        """Scores, weight and dominance of a pathway; a gated one has its weight, 0, alone."""
         if f'{name}_weight' not in sample:
             return {}
-        told: dict = dict(weight=round(float(sample.get(f'{name}_weight')), 6))
+        fields: dict = dict(weight=round(float(sample.get(f'{name}_weight')), 6))
         if f'{name}_score' in sample:
-            told['top'] = self._top(sample.get(f'{name}_score').float().cpu().numpy(), TOP)
-            told['dominance'] = round(float(sample.get(f'{name}_dominance')), 6)
-        return {name: told}
+            fields['top'] = self._top(sample.get(f'{name}_score').float().cpu().numpy(), TOP)
+            fields['dominance'] = round(float(sample.get(f'{name}_dominance')), 6)
+        return {name: fields}
 
     def _write_csv(self, line: dict) -> None:
         row: dict = dict(start=line['start'], end=line['end'])

@@ -3,7 +3,7 @@
 Usage: python tools/deployment/export.py CONFIG CHECKPOINT --out model.onnx [--pathway local]
        [--classes FILE] [--int8 ANN_FILE]
 
-The model is any recognizer (of DTKD the student), one pathway of MBD, or MBD whole, with the
+The model is any recognizer (of DTKD the student), one pathway of MBD, or all of MBD, with the
 pathways' scores, weights and dominances as further outputs. Its input is uint8 frames, RGB,
 (videos, views, T, H, W, 3), of MBD one for each pathway; a Recognizer2D takes
 (videos, views T, H, W, 3). Numbers of videos and views are free, but for the views of the latter.
@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
@@ -82,8 +82,8 @@ def some_of(dataset: Dataset, count: int) -> Iterator[dict]:
     return (dataset[place * total // count] for place in range(count))
 
 
-def told(name: str, path: Path, found: Agreement) -> str:
-    """One line of what was compared."""
+def summary(name: str, path: Path, found: Agreement) -> str:
+    """Size, agreement and accuracy in one line."""
     return (
         f'{name}: {path.stat().st_size / 1e6:.2f} MB; of {found.videos} test videos '
         f'{found.same_top1} have the same top-1 as in PyTorch, largest difference of a score '
@@ -118,7 +118,7 @@ def main() -> None:
         clips = dict(zip(steps, clips_of(first, keys).values(), strict=True))
         write_onnx(what, clips, part, steps, classes)
         found = compare_onnx(part, model, some_of(test, args.check), args.pathway)
-        print(told(str(args.out), part, found))
+        print(summary(str(args.out), part, found))
         if found.difference > TOLERANCE or found.same_top1 < found.videos:
             sys.exit(
                 f'export: ONNX Runtime must give the scores of PyTorch within {TOLERANCE:g}, got a '
@@ -128,7 +128,7 @@ def main() -> None:
         if calibration:
             quantize(args.out, part, some_of(calibration, args.calibrate), args.pathway)
             found = compare_onnx(part, model, some_of(test, args.check), args.pathway)
-            print(told(str(args.out.with_suffix('.int8.onnx')), part, found))
+            print(summary(str(args.out.with_suffix('.int8.onnx')), part, found))
             os.replace(part, args.out.with_suffix('.int8.onnx'))
     finally:
         part.unlink(missing_ok=True)

@@ -179,8 +179,9 @@ def main() -> None:
     )
     metadata = session.get_modelmeta().custom_metadata_map
     if 'mmaction_kd' not in metadata:
-        sys.exit(f'predict_onnx: {args.model} must be a file of export.py, got one that tells no '
-                 'sampling.')  # fmt: skip
+        sys.exit(
+            f'predict_onnx: {args.model} must be a file of export.py, got one without its settings.'
+        )
     settings = json.loads(metadata['mmaction_kd'])
     failed = False
     for path in args.videos:
