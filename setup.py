@@ -53,7 +53,9 @@ setup(
     package_data={'mmaction_kd': ['class_lists/*.json']},
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('lite', 'study', 'tests', 'lint')},
+    extras_require={
+        name: requirements(name) for name in ('lite', 'study', 'deploy', 'tests', 'lint')
+    },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

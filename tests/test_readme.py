@@ -16,7 +16,7 @@ from mmengine.registry import (
 )
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / 'README.md', *ROOT.glob('configs/*/README.md')])
+PAGES = sorted([ROOT / 'README.md', ROOT / 'tools/README.md', *ROOT.glob('configs/*/README.md')])
 each_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
 from mmaction_kd.models.backbones.distinct_frames import distinct_frames
+from mmaction_kd.models.backbones.frame_memory import FrameMemory
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
@@ -104,6 +105,7 @@ class VTN(BaseModule):
         self.position_step = frame_interval if position_ids == 'frame_index' else 1
         self.share_frames = share_frames
         self.frames_at_once = frames_at_once
+        self.frame_memory: FrameMemory | None = None  # set by remember_frames
         self.temporal_encoder = LongformerEncoder(
             embed_dims,
             num_layers,
@@ -150,7 +152,8 @@ class VTN(BaseModule):
         images = imgs.transpose(1, 2).flatten(0, 1)  # (N V, C, T, H, W) -> (N V T, C, H, W)
         testing = not (self.training or torch.is_grad_enabled() or images.is_meta)
         if testing:
-            vectors = self._test_vectors(images, share=self.share_frames and clips > 1)
+            several = clips > 1 or self.frame_memory is not None
+            vectors = self._test_vectors(images, share=self.share_frames and several)
         else:
             vectors = self.spatial_backbone(images)
         feats = self.frame_projection(vectors.unflatten(0, (clips, frames)))  # (N V, T, D)
@@ -159,12 +162,17 @@ class VTN(BaseModule):
 
     def _test_vectors(self, images: Tensor, share: bool) -> Tensor:
         """Of the spatial backbone, some frames at a time: (B, C, H, W) -> (B, width)."""
-        at_once = self.frames_at_once or len(images)
-        if not share:
+
+        def encode(images: Tensor) -> Tensor:
+            at_once = self.frames_at_once or len(images)
             return torch.cat([self.spatial_backbone(some) for some in images.split(at_once)])
+
+        if not share:
+            return encode(images)
         first, place = distinct_frames(images)
-        vectors = [self.spatial_backbone(images[some]) for some in first.split(at_once)]
-        return torch.cat(vectors)[place]
+        memory = self.frame_memory
+        vectors = memory.vectors(images[first], encode) if memory else encode(images[first])
+        return vectors[place]
 
 
 def _frame_vectors(backbone: nn.Module, inputs: tuple, outputs: Tensor | tuple) -> Tensor:

@@ -246,7 +246,7 @@ class FeatureFusionHead(BaseModule):
         """
         views = {name: x.shape[1] for name, x in feats.items()}
         count = max(views.values())
-        if not {1, count}.issuperset(views.values()):
+        if any(number not in (1, count) for number in views.values()):
             raise ValueError(
                 f'{type(self).__name__}: both pathways must have as many views of a video, got '
                 f'{views}; set num_clips and the crops of their pipelines alike.'

@@ -41,7 +41,7 @@ def score_views(
         inputs, data_samples=data_samples, test_mode=test_mode
     )
     logits = recognizer.cls_head(feats, **head_kwargs)  # (N·V, K)
-    logits = logits.reshape(len(inputs), -1, logits.shape[-1])
+    logits = logits.reshape(inputs.shape[0], -1, logits.shape[-1])  # len() would fix N in an export
     return ScoredViews(logits, head_kwargs.get('loss_aux', {}), feats)
 
 

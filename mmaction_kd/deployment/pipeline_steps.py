@@ -1,0 +1,78 @@
+"""A test pipeline as plain data, for tools/deployment/predict_onnx.py to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mmaction.utils import get_str_type
+
+from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, INIT_STEPS
+
+ME = 'export'
+KNOWN: Mapping[str, Mapping[str, tuple]] = {
+    'SampleFrames': dict(
+        clip_len=(), frame_interval=(), num_clips=(), out_of_bound_opt=('loop',), test_mode=(True,)
+    ),
+    'Resize': dict(scale=(), keep_ratio=(), interpolation=('bilinear',)),
+    'CenterCrop': dict(crop_size=()),
+    'ThreeCrop': dict(crop_size=()),
+    'UniformThreeCrop': dict(crop_size=()),
+}
+"""Steps and settings that predict_onnx.py knows, and the values that a setting may have; (): any.
+
+Settings that are left out have the host's defaults there, too.
+"""
+OFF = (None, False, 0)
+
+
+def deployed_steps(test_pipeline: Sequence[Mapping]) -> dict[str, list[dict]]:
+    """The steps of a test, by the graph's input.
+
+    Args:
+        test_pipeline: of a config.
+
+    Returns:
+        For each input (``clips``, or the pathways) its steps from SampleFrames to the crops.
+
+    Raises:
+        ValueError: a step or a setting is not known.
+    """
+    if len(test_pipeline) == 1 and _kind(test_pipeline[0]) == 'PathwayPipelines':
+        [step] = test_pipeline
+        if step.get('inside'):
+            raise ValueError(f'{ME}: PathwayPipelines must have no `inside`, got {step["inside"]}.')
+        pathways = step['pathways']
+    else:
+        pathways = dict(clips=test_pipeline)
+    return {name: _steps(name, steps) for name, steps in pathways.items()}
+
+
+def _kind(step: Mapping) -> str:
+    return get_str_type(step['type']).rpartition('.')[2]
+
+
+def _steps(name: str, steps: Sequence[Mapping]) -> list[dict]:
+    left_out = (*INIT_STEPS, *DECODE_STEPS, 'FormatShape', 'PackActionInputs')
+    kept = [dict(step, type=_kind(step)) for step in steps if _kind(step) not in left_out]
+    for step in kept:
+        known = KNOWN.get(step['type'])
+        wrong = {
+            key: value
+            for key, value in step.items()
+            if key != 'type'
+            and value not in OFF
+            and (known is None or key not in known or (known[key] and value not in known[key]))
+        }
+        if known is None or wrong or (step['type'] == 'SampleFrames' and 'test_mode' not in step):
+            raise ValueError(
+                f'{ME}: the test pipeline must be of steps that predict_onnx.py knows, '
+                f'{ {kind: sorted(settings) for kind, settings in KNOWN.items()} }, got '
+                f'{name}: {step}.'
+            )
+    kinds = [step['type'] for step in kept]
+    if kinds.count('SampleFrames') != 1 or not kinds[-1].endswith('Crop'):
+        raise ValueError(
+            f'{ME}: the test pipeline must begin with SampleFrames and end with a crop, so that '
+            f'the size is fixed, got {name}: {kinds}.'
+        )
+    return kept

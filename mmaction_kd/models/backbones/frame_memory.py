@@ -1,0 +1,75 @@
+"""Vectors of frames that a network has seen, kept from one window of a stream to the next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+CAPACITY = 2048
+"""Vectors. A window of 16 frames has 48 in three crops; 2048 of width 768 are 6 MB."""
+
+
+class FrameMemory:
+    """The latest vectors of one network, by the content of the image.
+
+    The key is a 256-bit digest of the normalised image. A vector is therefore found only for the
+    same crop, normalised in the same way, and no frame numbers need be passed through the model.
+    The network's weights must not change meanwhile.
+
+    Args:
+        capacity: vectors; the one that was used least recently goes first.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity
+        self._vectors: OrderedDict[bytes, Tensor] = OrderedDict()
+
+    def vectors(self, images: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """Encode the images that are new, and look up the others.
+
+        Args:
+            images: (B, C, H, W).
+            encode: the network, (M, C, H, W) -> (M, D).
+
+        Returns:
+            (B, D).
+        """
+        keys = [hashlib.blake2b(row, digest_size=32).digest() for row in _rows_of_bytes(images)]
+        found = {key: self._vectors[key] for key in keys if key in self._vectors}
+        new = {key: place for place, key in enumerate(keys) if key not in found}
+        if new:
+            found.update(zip(new, encode(images[list(new.values())]), strict=True))
+        for key in keys:
+            # A row of its own memory: a view would keep the whole batch.
+            self._vectors[key] = found[key].clone() if key in new else found[key]
+            self._vectors.move_to_end(key)
+        while len(self._vectors) > self.capacity:
+            self._vectors.popitem(last=False)
+        return torch.stack([found[key] for key in keys])
+
+
+@contextmanager
+def remember_frames(memories: Mapping[nn.Module, FrameMemory]) -> Iterator[None]:
+    """Let networks use their memories, within the context.
+
+    Args:
+        memories: maps a :class:`~mmaction_kd.models.backbones.VTN` to its own memory.
+    """
+    for vtn, memory in memories.items():
+        vtn.frame_memory = memory  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for vtn in memories:
+            vtn.frame_memory = None  # type: ignore[assignment]
+
+
+def _rows_of_bytes(images: Tensor) -> np.ndarray:
+    """The memory of each image, (B, bytes), uint8."""
+    return images.detach().flatten(1).contiguous().view(torch.uint8).cpu().numpy()

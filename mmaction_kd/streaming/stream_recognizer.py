@@ -1,0 +1,295 @@
+"""A recognizer on a stream of frames: one answer a window, which is the test of its frames."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmaction.structures import ActionDataSample
+from mmaction.utils import get_str_type
+from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.model import BaseModel
+from torch import nn
+
+from mmaction_kd.choices import check_range
+from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, PathwayPipelines
+from mmaction_kd.models.backbones.frame_memory import FrameMemory, remember_frames
+from mmaction_kd.models.backbones.vtn import VTN
+
+ME = 'recognize_stream'
+
+
+class Gap(NamedTuple):
+    """Among the frames of a stream: here it was interrupted. No window reaches across."""
+
+    seconds: float
+
+
+class WindowAnswer(NamedTuple):
+    """What a recognizer answers for the frames of one window."""
+
+    start: float
+    """Seconds from the beginning of the stream to that of the window's first frame."""
+    end: float
+    """Seconds, the end of its last frame."""
+    sample: ActionDataSample
+    """As in a test: ``pred_score`` (K,), and of MBD ``local_score``, ``local_weight``, ..."""
+
+
+def recognize_stream(
+    model: BaseModel,
+    frames: Iterable[np.ndarray | Gap],
+    fps: float,
+    every: float = 1.0,
+    window: float | None = None,
+    skip: Callable[[], bool] = lambda: False,
+) -> Iterator[WindowAnswer]:
+    """Answer for a window of the latest frames, again and again.
+
+    An answer is that of the config's test on a video of just these frames, by its own
+    ``test_pipeline``. Memory is bounded by the window. A spatial backbone of VTN encodes a frame
+    once, however many windows have it; for windows to have frames in common, ``every`` is rounded
+    to a multiple of VTN's ``frame_interval``.
+
+    The last window ends with the stream. A stream that is shorter than a window is one window.
+
+    Args:
+        model: of :func:`~mmaction_kd.tested_recognizer.load_tested_recognizer`: MBD, or any
+            MMAction2 recognizer.
+        frames: (H, W, 3), uint8, RGB; and a :class:`Gap` where the stream was interrupted.
+        fps: frames a second.
+        every: seconds from a window to the next.
+        window: seconds. None: as long as the model's longest clip.
+        skip: asked before a window; True leaves it out. For a live stream when the model is late.
+
+    Returns:
+        The answers, as the frames come.
+
+    Raises:
+        ValueError: a setting is out of range, the model averages no views, its test samples the
+            whole video so that ``window`` is needed, or what comes is no frame.
+
+    Example:
+        ``for answer in recognize_stream(model, frames, fps=25): print(answer.sample.pred_label)``
+    """
+    check_range(ME, 'fps', fps, above=0)
+    check_range(ME, 'every', every, above=0)
+    check_range(ME, 'window', window, above=0)
+    if model.training:
+        raise ValueError(f'{ME}: the model must be in eval mode, got training; call model.eval().')
+    head = getattr(model, 'cls_head', None)
+    if head is not None and head.average_clips is None:
+        raise ValueError(
+            f"{ME}: cls_head.average_clips must be 'prob' or 'score', got None, which leaves the "
+            'views apart; set model.cls_head.average_clips.'
+        )
+    pipeline = model.cfg.test_pipeline  # type: ignore[union-attr]  # init_recognizer sets it
+    plan = WindowPlan(pipeline, fps, every, window, _vtns(model))  # type: ignore[arg-type]
+    return _answers(model, frames, fps, plan, skip)
+
+
+class WindowPlan:
+    """How long a window is, where the next one begins, and how a window becomes the model's input.
+
+    Args:
+        test_pipeline: of the config.
+        fps: frames a second.
+        every: seconds from a window to the next.
+        window: seconds, or None.
+        vtns: of the model.
+
+    Attributes:
+        frames: of a window.
+        step: frames from a window to the next.
+        resize: the Resize that the pipelines of all pathways begin with, or None. It is done once,
+            when a frame comes; to do it again, as the pipelines do, changes nothing.
+    """
+
+    def __init__(
+        self,
+        test_pipeline: Sequence[Mapping],
+        fps: float,
+        every: float,
+        window: float | None,
+        vtns: Sequence[VTN] = (),
+    ) -> None:
+        settings, self._several = _pathway_settings(test_pipeline)
+        pipelines = PathwayPipelines(**settings)
+        self.fps = fps
+        self.frames = round(window * fps) if window else _longest_clip(pipelines, fps)
+        check_range(ME, 'window (frames)', self.frames, 1)
+        grid = max((vtn.frame_interval for vtn in vtns), default=1)
+        self.step = max(1, round(every * fps / grid)) * grid
+        same = _pathways_with_one_clip(pipelines, self.frames, fps)
+        settings['pathways'] = {
+            name: _one_clip(steps) if name in same else steps
+            for name, steps in settings['pathways'].items()
+        }
+        self._pipelines = PathwayPipelines(**settings)
+        self.resize = _first_resize(settings['pathways'].values())
+
+    def inputs(self, frames: Sequence[np.ndarray]) -> dict:
+        """What the test pipeline makes of a video of these frames: ``inputs``, ``data_samples``."""
+        packed = self._pipelines(_video(frames, len(frames), self.fps))
+        if not self._several:
+            (packed['inputs'],) = packed['inputs'].values()
+        return packed
+
+    def take(self, frame: np.ndarray) -> np.ndarray:
+        """A frame as it is kept."""
+        if self.resize is None:
+            return frame
+        return self.resize(dict(imgs=[frame], img_shape=frame.shape[:2]))['imgs'][0]
+
+
+def _answers(
+    model: BaseModel,
+    frames: Iterable[np.ndarray | Gap],
+    fps: float,
+    plan: WindowPlan,
+    skip: Callable[[], bool],
+) -> Iterator[WindowAnswer]:
+    memories: dict[nn.Module, FrameMemory] = {vtn: FrameMemory() for vtn in _vtns(model)}
+    kept: deque[np.ndarray] = deque(maxlen=plan.frames)
+    began = 0.0  # seconds, where the stream began or was resumed
+    count, due, answered = 0, plan.frames, 0  # frames since then
+    size: tuple | None = None
+
+    def answer() -> WindowAnswer:
+        with torch.no_grad(), remember_frames(memories):
+            [sample] = model.test_step(pseudo_collate([plan.inputs(list(kept))]))
+        start, end = ((place / fps) + began for place in (count - len(kept), count))
+        return WindowAnswer(start, end, sample)
+
+    for frame in frames:
+        if isinstance(frame, Gap):
+            if count > answered:
+                yield answer()
+            began += count / fps + frame.seconds
+            kept.clear()
+            count, due, answered = 0, plan.frames, 0
+            continue
+        size = _checked_size(frame, size if count else None)
+        kept.append(plan.take(frame))
+        count += 1
+        if count == due:
+            due += plan.step
+            if not skip():
+                answered = count
+                yield answer()
+    if count > answered:
+        yield answer()
+
+
+def _vtns(model: BaseModel) -> list[VTN]:
+    return [module for module in model.modules() if isinstance(module, VTN)]
+
+
+def _checked_size(frame: Any, before: tuple | None) -> tuple:
+    """(H, W) of a frame, which must be that of the frame before it."""
+    shape: tuple = tuple(getattr(frame, 'shape', ()))
+    dtype = getattr(frame, 'dtype', None)
+    if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
+        raise ValueError(
+            f'{ME}: a frame must be an array (H, W, 3) of uint8, RGB, got {type(frame).__name__} '
+            f'{shape} {dtype}.'
+        )
+    if before is not None and shape[:2] != before:
+        raise ValueError(
+            f'{ME}: all frames must have one size, got {shape[:2]} behind {before} (H, W); where '
+            'it changes put a Gap.'
+        )
+    return shape[:2]
+
+
+def _video(frames: Any, total_frames: int, fps: float) -> dict:
+    """A video in memory, as MMAction2's steps know it."""
+    video = dict(array=frames, total_frames=total_frames, start_index=0, modality='RGB')
+    return dict(video, avg_fps=fps, label=-1)
+
+
+def _kind(step: Mapping) -> str:
+    return get_str_type(step['type']).rpartition('.')[2]
+
+
+def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
+    """Settings of PathwayPipelines for any test pipeline, and whether it was one itself."""
+    steps = [dict(step) for step in test_pipeline]
+    if len(steps) == 1 and _kind(steps[0]) == 'PathwayPipelines':
+        (settings,) = steps
+        settings.pop('type')
+        return settings, True
+    return dict(pathways=dict(clip=steps)), False
+
+
+def _sampled(pipelines: PathwayPipelines, total_frames: int, fps: float) -> dict[str, np.ndarray]:
+    """The frame indices of each pathway's clips, (clips, T), in a video of so many frames."""
+    blank = np.zeros((1, 1, 3), np.uint8)
+    any_frame: dict = defaultdict(lambda: blank)
+    pathways, _ = pipelines.decode(_video(any_frame, total_frames, fps))
+    return {
+        name: sampled['frame_inds'].reshape(-1, sampled['clip_len'])
+        for name, sampled in pathways.items()
+    }
+
+
+def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
+    """Frames from the first to the last of the longest clip.
+
+    Raises:
+        ValueError: the sampler spreads a clip over the whole video, or a clip is one frame.
+    """
+    lengths = [
+        max(int(np.ptp(clips, axis=1).max()) + 1 for clips in sampled.values())
+        for sampled in (_sampled(pipelines, total, fps) for total in (10_000, 20_000))
+    ]
+    if lengths[0] != lengths[1] or lengths[0] == 1:
+        raise ValueError(
+            f'{ME}: window must be given (--window SECONDS), got None; the test pipeline samples '
+            'the whole video, so that its clips have no length of their own.'
+        )
+    return lengths[0]
+
+
+def _pathways_with_one_clip(pipelines: PathwayPipelines, frames: int, fps: float) -> set[str]:
+    """The pathways whose clips are all the same in a window, as it is no longer than one of them.
+
+    Not those with clips of one frame: they are segments that a 2D recognizer counts.
+    """
+    sampled = _sampled(pipelines, frames, fps)
+    return {
+        name for name, clips in sampled.items() if clips.shape[1] > 1 and (clips == clips[0]).all()
+    }
+
+
+def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
+    """A pipeline that samples one clip: where all are the same, so is the mean of their scores."""
+    return [
+        {**step, 'num_clips': 1, 'twice_sample': False}
+        if _kind(step) == 'SampleFrames'
+        else dict(step)
+        for step in steps
+    ]
+
+
+def _first_resize(pathways: Iterable[Sequence[Mapping]]) -> BaseTransform | None:
+    """The first step after Decode, where it is the same Resize for all, to a size in pixels."""
+    first = []
+    for steps in pathways:
+        kinds = [_kind(step) for step in steps]
+        cut = next(place for place, kind in enumerate(kinds) if kind in DECODE_STEPS)
+        first.append(dict(steps[cut + 1]))
+    resize = first[0]
+    if (
+        any(step != resize for step in first)
+        or _kind(resize) != 'Resize'
+        or resize.get('lazy')
+        or isinstance(resize['scale'], float)
+    ):
+        return None
+    (transform,) = Compose([resize]).transforms
+    return transform

@@ -1,0 +1,148 @@
+"""Frames as they are in the file, and streams that fail."""
+
+import functools
+import http.server
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from mmaction_kd.streaming import Gap, LiveFrames, frame_source, open_source
+
+
+def frames_of(path):
+    video = cv2.VideoCapture(str(path))
+    while (read := video.read())[0]:
+        yield read[1][..., ::-1]
+
+
+def test_a_file_is_read_to_its_end(tiny_video):
+    source = open_source(str(tiny_video))
+    assert (source.fps, source.total, source.late()) == (25, 60, False)
+    found, expected = list(source.frames()), list(frames_of(tiny_video))
+    assert len(found) == 60 and all(map(np.array_equal, found, expected))
+
+
+def test_a_folder_of_images_is_one_video_in_the_order_of_names(tiny_video, tmp_path):
+    expected = list(frames_of(tiny_video))[:12]
+    for number in reversed(range(12)):
+        cv2.imwrite(str(tmp_path / f'img_{number:05}.png'), expected[number][..., ::-1])
+    (tmp_path / 'notes.txt').write_text('no frame')
+    source = open_source(str(tmp_path), fps=10)
+    assert (source.fps, source.total) == (10, 12)
+    assert all(map(np.array_equal, source.frames(), expected))
+
+
+def test_an_address_of_a_file_is_read_like_the_file(tiny_video):
+    """Through a server, as the address of a camera would be; it ends and is not opened again."""
+    handler = functools.partial(QuietHandler, directory=tiny_video.parent)
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = open_source(f'http://127.0.0.1:{server.server_port}/{tiny_video.name}')
+        found = list(source.frames())
+        server.shutdown()
+    assert source.total == 60
+    assert all(map(np.array_equal, found, frames_of(tiny_video)))
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('make', 'told'),
+    [
+        (lambda path: None, 'must be a file, a folder .* got .*, which is not there'),
+        (lambda path: path.mkdir(), 'must hold images .* got none'),
+        (lambda path: path.write_text('text'), 'must be a video that can be read'),
+    ],
+)
+def test_what_is_no_source_is_refused(make, told, tmp_path):
+    make(tmp_path / 'source')
+    with pytest.raises(ValueError, match=f'predict_stream: .*{told}'):
+        open_source(str(tmp_path / 'source'))
+
+
+def test_a_file_that_breaks_off_is_told(tiny_video, tmp_path):
+    """Cut in its middle, with the header at its front."""
+    whole = tmp_path / 'whole.avi'
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*'MJPG'), 25, (64, 48))
+    for frame in frames_of(tiny_video):
+        writer.write(frame)
+    writer.release()
+    content = whole.read_bytes()
+    (tmp_path / 'cut.avi').write_bytes(content[: len(content) // 2])
+    found = []
+    with pytest.raises(ValueError, match=r'cut.avi must have the 60 frames of its header, got \d'):
+        found.extend(open_source(str(tmp_path / 'cut.avi')).frames())
+
+
+class Camera:
+    """Gives its frames, then breaks off, or stalls."""
+
+    def __init__(self, frames, stalls=False, opened=True):
+        self.frames, self.stalls, self.opened, self.released = iter(frames), stalls, opened, False
+
+    def isOpened(self):
+        return self.opened
+
+    def read(self):
+        for number in self.frames:
+            return True, np.full((4, 6, 3), number, np.uint8)
+        if self.stalls:
+            threading.Event().wait(0.5)
+        return False, None
+
+    def release(self):
+        self.released = True
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    """Between attempts."""
+    monkeypatch.setattr(frame_source.time, 'sleep', lambda seconds: None)
+
+
+@pytest.mark.parametrize('stalls', [False, True])
+def test_a_live_stream_that_fails_is_opened_again_behind_a_gap(stalls, no_pauses, capsys):
+    cameras = [Camera([1, 2], stalls), Camera([], opened=False), Camera([3])]
+    cameras += [Camera([], opened=False)] * 3
+    coming = iter(cameras)
+    live = LiveFrames('rtsp://camera', lambda: next(coming), patience=0.2, attempts=3)
+    found = []
+    with pytest.raises(ValueError, match=r'rtsp://camera broke off and must .* got 3 failures'):
+        found.extend(live)
+    assert [f.max() if isinstance(f, np.ndarray) else 'gap' for f in found] == [1, 2, 'gap', 3]
+    assert isinstance(found[2], Gap) and found[2].seconds >= 0
+    first = capsys.readouterr().err.splitlines()[0]
+    reason = 'gave no frame for 0.2 s' if stalls else 'broke off'
+    assert first == f'predict_stream: rtsp://camera {reason}; opening it again'
+
+
+def test_a_live_stream_is_late_while_frames_wait():
+    live = LiveFrames('0', lambda: Camera(range(5)), attempts=0)
+    frames = iter(live)
+    next(frames)
+    deadline = time.monotonic() + 20
+    while not live.late() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert live.late()
+    for _ in range(4):
+        next(frames)
+    with pytest.raises(ValueError, match='0 broke off'):
+        next(frames)
+    assert not live.late()
+
+
+def test_a_stream_that_is_left_is_released():
+    camera = Camera(iter(int, 1))  # without end
+    frames = iter(LiveFrames('0', lambda: camera))
+    next(frames)
+    frames.close()
+    deadline = time.monotonic() + 20
+    while not camera.released and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert camera.released
