@@ -52,7 +52,9 @@ setup(
     packages=find_packages(include=['mmaction_kd', 'mmaction_kd.*']),
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('lite', 'study', 'tests', 'lint')},
+    extras_require={
+        name: requirements(name) for name in ('lite', 'study', 'tests', 'lint', 'pretrained')
+    },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )
