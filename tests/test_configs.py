@@ -41,7 +41,7 @@ TRANSFORMERS = [  # trained and tested as in MMAction2's zoo
     path for path in DTKD if 'transformers' in path.parts and 'slowfast' not in path.stem
 ]
 # DTKD's 10 clips x 3 crops are these elsewhere.
-VIEWS = dict(room8=3, tiny_slowfast=3, timesformer=3, swin=12)
+VIEWS = dict(room8=3, tiny_slowfast=3, tiny_efficientnet=4, timesformer=3, swin=12)
 
 each_config = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 SETTINGS = [path for path in DTKD if path.parent.name == 'settings']
@@ -74,6 +74,8 @@ def read(path):
 
 def build(cfg):
     """The model, without weights: that of a paper has some hundred million."""
+    if 'TIMMBackbone' in str(cfg.model):
+        pytest.importorskip('timm')
     # mmpretrain's ResNet, which only the tiny config has, and Swin can't be built without.
     whole = f'{cfg.model} {list(recognizers(cfg.model).values())}'
     device = 'cpu' if re.search('mmpretrain.ResNet|swin', whole, re.I) else 'meta'
@@ -127,7 +129,7 @@ def pipelines(cfg):
     for loader in LOADERS:
         if cfg.get(loader) is not None:
             steps = data_set(cfg[loader]).pipeline
-            found[loader] = steps[0].pathways if len(steps) == 1 else {'': steps}
+            found[loader] = steps[-1].get('pathways', {'': steps})
     return found
 
 
@@ -139,6 +141,12 @@ def parts(model):
 def only(steps, kind):
     """The step of this type."""
     (step,) = (step for step in steps if step.type.endswith(kind))
+    return step
+
+
+def sampler(steps):
+    """The step that chooses frames."""
+    (step,) = (step for step in steps if step.type.endswith(('SampleFrames', 'UniformSample')))
     return step
 
 
@@ -222,7 +230,7 @@ def test_vtn_knows_the_stride_that_its_frames_have(path):
         for name, steps in by_pathway.items():
             backbone = recognizers(cfg.model)[name].backbone
             if backbone.type == 'mmaction_kd.VTN':
-                sampled = only(steps, 'SampleFrames').frame_interval
+                sampled = sampler(steps).get('frame_interval', 1)  # 1: all over the video
                 assert sampled == backbone.frame_interval, (loader, name)
 
 
@@ -231,9 +239,9 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
     for loader, by_pathway in pipelines(read(path)).items():
         for steps in by_pathway.values():
             crops = 3 if any('ThreeCrop' in step.type for step in steps) else 1
-            views = only(steps, 'SampleFrames').num_clips * crops
+            views = sampler(steps).num_clips * crops
             kind = next((kind for kind in VIEWS if kind in path.stem), None)
-            small = 'room8' in path.stem or 'tiny_slowfast' in path.stem
+            small = kind in ('room8', 'tiny_slowfast', 'tiny_efficientnet')
             tested = VIEWS[kind] if path in TRANSFORMERS or small else 30
             few = loader == 'test_dataloader' or (loader, data_of(path)) == (
                 'val_dataloader',
@@ -244,11 +252,14 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
 
 @each_config
 def test_only_training_is_random(path):
-    for loader, by_pathway in pipelines(read(path)).items():
+    cfg = read(path)
+    for loader, by_pathway in pipelines(cfg).items():
+        stored = 'LoadFrameFeatures' in data_set(cfg[loader]).pipeline[0].type
         for steps in by_pathway.values():
             random = any(re.search(r'Random|Flip|Jitter', step.type) for step in steps)
-            sampled_at_random = not only(steps, 'SampleFrames').get('test_mode', False)
-            assert random == sampled_at_random == (loader == 'train_dataloader')
+            sampled_at_random = not sampler(steps).get('test_mode', False)
+            assert sampled_at_random == (loader == 'train_dataloader')
+            assert random == (sampled_at_random and not stored)
 
 
 @each_config
@@ -514,8 +525,8 @@ def test_the_number_of_frames_is_that_of_both_pathways_and_nothing_else():
     for name, cfg in found.items():
         for by_pathway in pipelines(cfg).values():
             for steps in by_pathway.values():
-                assert only(steps, 'SampleFrames').clip_len == int(name.split('_')[0])
-                only(steps, 'SampleFrames').clip_len = 16
+                assert sampler(steps).clip_len == int(name.split('_')[0])
+                sampler(steps).clip_len = 16
         expected = read(BY_NAME[MAIN])
         assert [cfg[loader] for loader in LOADERS] == [expected[loader] for loader in LOADERS]
         assert cfg.model == expected.model
@@ -595,9 +606,32 @@ def write_frames(listed):
         listed.write_text('\n'.join(new))
 
 
+def made_up_encoder(cfg, tmp_path):
+    """Give a config's frozen frame encoder weights at random, and a folder for its features."""
+    timm = pytest.importorskip('timm')
+    encoder = timm.create_model('tf_efficientnet_lite0').state_dict()
+    torch.save({f'timm_model.{k}': v for k, v in encoder.items()}, tmp_path / 'encoder.pth')
+    weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'encoder.pth'))
+
+    def visit(part):
+        if isinstance(part, dict):
+            kind = str(part.get('type')).rpartition('.')[2]
+            if kind == 'TIMMBackbone':
+                part.init_cfg = weights
+            elif kind == 'LoadFrameFeatures':
+                part.folder = str(tmp_path / 'features')
+        if isinstance(part, (dict, list)):
+            for inner in part.values() if isinstance(part, dict) else part:
+                visit(inner)
+
+    visit(cfg._cfg_dict)
+
+
 def shrink(path, videos, tmp_path):
     """Two small videos, 6 test views, small models and frames: types and pipelines stay."""
     cfg = read(path)
+    if 'efficientnet' in path.stem:
+        made_up_encoder(cfg, tmp_path)
     lines = [f'{videos[name]} {label}' for label, name in enumerate(('long', 'short'))]
     (tmp_path / 'videos.txt').write_text('\n'.join(lines))
     for loader in LOADERS:
@@ -611,7 +645,7 @@ def shrink(path, videos, tmp_path):
                 ann_file=str(tmp_path / 'videos.txt'), data_prefix={kind: ''}
             )
     for steps in pipelines(cfg)['test_dataloader'].values():
-        only(steps, 'SampleFrames').num_clips = 2
+        sampler(steps).num_clips = 2
     if path in DTKD:
         shrink_dtkd(cfg, write_subsets(path, tmp_path / 'subsets.json'))
     if path.parent.name == 'pathways':

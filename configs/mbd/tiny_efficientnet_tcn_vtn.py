@@ -7,7 +7,7 @@
 Expect data/demo/{train,test}.txt with lines `path label`, as tools/data/make_demo_videos.py writes
 them; for other data set these files, data_prefix and num_classes. Both pathways have the features
 of every third frame. Local: a temporal convolution on 16 of them in a row. Global: a transformer
-on 16 of them, 9 frames apart.
+on 16 of them, spread over the whole video.
 """
 
 _base_ = ['./tiny_r3d_vtn.py', '../_base_/datasets/tiny_frame_features.py']
@@ -35,7 +35,7 @@ model = dict(
             embed_dims=128,
             num_heads=4,
             num_layers=2,
-            frame_interval=9,
+            frame_interval=1,  # places among the 16, however long the video is
             drop_rate=0.1,
             attn_drop_rate=0.0,
             init_cfg=dict(type='Normal', layer='Embedding', std=0.7),
@@ -50,15 +50,21 @@ model = dict(
 
 
 def pipelines(decode, num_clips=1, test_mode=False):
-    def pathway(frame_interval):
+    views = dict(num_clips=num_clips, test_mode=test_mode)
+    samplers = dict(
+        local_pathway=dict(
+            type='SampleFrames',
+            clip_len=16,
+            frame_interval=3,
+            out_of_bound_opt='repeat_last',
+            **views,
+        ),
+        global_pathway=dict(type='UniformSample', clip_len=16, **views),
+    )
+
+    def pathway(sampler):
         return [
-            dict(
-                type='SampleFrames',
-                clip_len=16,
-                frame_interval=frame_interval,
-                num_clips=num_clips,
-                test_mode=test_mode,
-            ),
+            sampler,
             _base_.snap,
             *decode,
             dict(type='FormatShape', input_format='NCTHW'),
@@ -67,17 +73,25 @@ def pipelines(decode, num_clips=1, test_mode=False):
 
     return dict(
         type='mmaction_kd.PathwayPipelines',
-        pathways=dict(local_pathway=pathway(3), global_pathway=pathway(9)),
+        pathways={name: pathway(sampler) for name, sampler in samplers.items()},
     )
 
 
 stored = [dict(type='ArrayDecode')]
 train_pipeline = [_base_.features, pipelines(stored)]
 test_pipeline = [pipelines([dict(type='DecordDecode'), _base_.resize], 4, True)]  # plain videos
-train_dataloader = dict(num_workers=0, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=16, num_workers=0, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     dataset=dict(pipeline=[_base_.features, pipelines(stored, 4, True)]),
 )
 del stored
+
+optim_wrapper = dict(optimizer=dict(lr=0.001, weight_decay=0.05))
+train_cfg = dict(max_epochs=30)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=30, eta_min=0, convert_to_iter_based=True),
+]
+default_hooks = dict(checkpoint=dict(interval=10))

@@ -2,7 +2,7 @@
 
 The whole picture is squeezed to 128 x 128 px: what happens may be anywhere in it. No augmentation
 but that in time: features of a frame are the same in every epoch. A prediction from a plain video
-has `frames` in place of `features`, and the same steps behind.
+decodes its frames and has the same steps behind.
 """
 
 encoder = dict(
@@ -16,7 +16,7 @@ encoder = dict(
     std=[128, 128, 128],
 )
 frame_interval = 3
-resize = dict(type='Resize', scale=(128, 128), keep_ratio=False)
+resize = dict(type='Resize', scale=(128, 128), keep_ratio=False, interpolation='area')
 snap = dict(type='mmaction_kd.SnapFrames', frame_interval=frame_interval)
 features = dict(
     type='mmaction_kd.LoadFrameFeatures',

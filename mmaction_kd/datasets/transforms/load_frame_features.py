@@ -124,7 +124,7 @@ class LoadFrameFeatures(BaseTransform):
             with random_state_kept(gpus=False):
                 content = self._make(str(results['filename']))
             with whole_file(path) as file:
-                np.savez(file, allow_pickle=False, **content)  # type: ignore[arg-type]
+                np.savez(file, **content)  # type: ignore[arg-type]
         results['array'] = FramesEvery(content['features'], self.frame_interval)
         results['total_frames'] = int(content['total_frames'])
         results['avg_fps'] = float(content['avg_fps'])
