@@ -13,6 +13,7 @@ import pytest
 import tiny_store
 import torch
 import yaml
+from mmaction.apis import inference_recognizer, init_recognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -42,6 +43,8 @@ TRANSFORMERS = [  # trained and tested as in MMAction2's zoo
 ]
 # DTKD's 10 clips x 3 crops are these elsewhere.
 VIEWS = dict(room8=3, tiny_slowfast=3, tiny_efficientnet=4, timesformer=3, swin=12)
+
+ENCODED = [path for path in LEAVES if 'efficientnet' in path.stem]
 
 each_config = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 SETTINGS = [path for path in DTKD if path.parent.name == 'settings']
@@ -378,6 +381,25 @@ def test_teachers_are_those_of_the_same_data_and_size(path):
                 recognizer.backbone.get(pathway, {}).pop(key, None)
         recognizer.cls_head.num_classes = model.student.cls_head.num_classes
         assert recognizer == model.student
+
+
+@pytest.mark.parametrize('path', ENCODED, ids=lambda path: path.stem)
+def test_a_plain_video_is_answered_as_its_stored_features(path, tiny_videos, tmp_path):
+    """With the encoder of the checkpoint, by the host's own function."""
+    cfg = read(path)
+    made_up_encoder(cfg, tmp_path)
+    torch.manual_seed(0)
+    trained = MODELS.build(cfg.model)
+    trained.init_weights()
+    torch.save(trained.state_dict(), tmp_path / 'trained.pth')
+    model = init_recognizer(cfg, str(tmp_path / 'trained.pth'), 'cpu')
+    stored = Compose(cfg.test_dataloader.dataset.pipeline)
+    for video in tiny_videos.values():
+        plain = inference_recognizer(model, str(video))
+        again = inference_recognizer(model, str(video), stored)
+        for key in {'pred_score', 'local_score', 'global_score'} & set(plain.keys()):
+            torch.testing.assert_close(plain.get(key), again.get(key), atol=1e-5, rtol=0)
+    assert len(list((tmp_path / 'features').rglob('*.npz'))) == len(tiny_videos)
 
 
 @each_student
