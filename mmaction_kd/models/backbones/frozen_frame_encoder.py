@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.frame_vectors import vectors_from
 from mmaction_kd.models.distillers.frozen_teachers import weights_hash
 from mmaction_kd.option_types import checked_options
@@ -42,7 +43,7 @@ class FrozenFrameEncoder(BaseModule):
 
     Raises:
         TypeError: If a setting is of another type than the signature says.
-        ValueError: If ``mean`` and ``std`` are not three numbers each, or a ``std`` is not above 0.
+        ValueError: If ``mean`` and ``std`` are not three numbers each, or out of range.
     """
 
     @checked_options
@@ -54,11 +55,14 @@ class FrozenFrameEncoder(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        if len(mean) != 3 or len(std) != 3:
             raise ValueError(
-                'FrozenFrameEncoder: mean and std must be three numbers each, std above 0, got '
+                'FrozenFrameEncoder: mean and std must be three numbers each, got '
                 f'mean={list(mean)}, std={list(std)}.'
             )
+        for mean_of_channel, std_of_channel in zip(mean, std, strict=True):
+            check_range('FrozenFrameEncoder', 'mean', mean_of_channel, 0, 255)
+            check_range('FrozenFrameEncoder', 'std', std_of_channel, above=0)
         self.register_buffer('mean', torch.tensor(mean).float().view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).float().view(3, 1, 1), persistent=False)
         self.backbone = MODELS.build(backbone)

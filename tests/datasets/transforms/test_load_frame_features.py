@@ -146,9 +146,13 @@ def test_a_video_that_was_changed_is_encoded_again(weights, tmp_path, counted):
     assert len(first) == 4 and len(features(step(weights[0], tmp_path / 'features'), video)) == 10
 
 
-def test_two_videos_of_one_name_are_two(weights, tmp_path):
+def test_two_videos_of_one_name_size_and_time_are_two(weights, tmp_path):
     (tmp_path / 'a').mkdir()
     videos = [write_video(tmp_path / 'v.mp4', 12), write_video(tmp_path / 'a/v.mp4', 30)]
+    largest = max(video.stat().st_size for video in videos)
+    for video in videos:
+        video.write_bytes(video.read_bytes().ljust(largest, b'\0'))
+        os.utime(video, (1e9, 1e9))
     lengths = [len(features(step(weights[0], tmp_path / 'features'), v)) for v in videos]
     assert lengths == [4, 10]
 

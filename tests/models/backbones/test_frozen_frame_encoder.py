@@ -111,14 +111,6 @@ def test_features_of_another_width_are_refused(frames):
 
 
 @pytest.mark.parametrize(
-    'settings', [dict(mean=[1.0]), dict(std=[1.0, 2.0]), dict(std=[1.0, 0.0, 1.0])]
-)
-def test_bad_settings_are_refused(settings):
-    with pytest.raises(ValueError, match='must be three numbers each, std above 0'):
-        encoder(**settings)
-
-
-@pytest.mark.parametrize(
     'make',
     [
         lambda: VTN(ENCODER, embed_dims=24, num_heads=2),
@@ -131,10 +123,6 @@ def test_a_backbone_sees_the_same_in_frames_and_in_stored_features(make, trainin
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmaction'):
         model = make()
-    for part in model.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = 0
-        part.dropout = getattr(part, 'dropout', 0) if isinstance(part, nn.Module) else 0
     model.train(training)
     clips = torch.randint(256, (4, 3, 5, 32, 32)).float()  # (N V, C, T, H, W)
     images = clips.transpose(1, 2).flatten(0, 1)
