@@ -116,8 +116,7 @@ class LoadFrameFeatures(BaseTransform):
                 f'start_index=0, got the keys {sorted(results)}; take a VideoDataset.'
             )
         if self._own_folder is None:
-            with random_state_kept(gpus=False):
-                self._own_folder = self._named_folder()
+            self._own_folder = self._named_folder()
         path = self._own_folder / _file_name(str(results['filename']))
         content = _read(path)
         if content is None:
