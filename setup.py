@@ -54,7 +54,8 @@ setup(
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={
-        name: requirements(name) for name in ('lite', 'study', 'deploy', 'tests', 'lint')
+        name: requirements(name)
+        for name in ('lite', 'study', 'deploy', 'tests', 'lint', 'pretrained')
     },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,

@@ -14,6 +14,7 @@ import pytest
 import tiny_store
 import torch
 import yaml
+from mmaction.apis import inference_recognizer, init_recognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -42,7 +43,9 @@ TRANSFORMERS = [  # trained and tested as in MMAction2's zoo
     path for path in DTKD if 'transformers' in path.parts and 'slowfast' not in path.stem
 ]
 # DTKD's 10 clips x 3 crops are these elsewhere.
-VIEWS = dict(room8=3, tiny_slowfast=3, timesformer=3, swin=12)
+VIEWS = dict(room8=3, tiny_slowfast=3, tiny_efficientnet=4, timesformer=3, swin=12)
+
+ENCODED = [path for path in LEAVES if 'efficientnet' in path.stem]
 
 each_config = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 # What is built and run: the other splits differ from the first in the names of files alone.
@@ -72,6 +75,8 @@ def read(path):
 
 def build(cfg):
     """The model, without weights: that of a paper has some hundred million."""
+    if 'TIMMBackbone' in str(cfg.model):
+        pytest.importorskip('timm')
     # mmpretrain's ResNet, which only the tiny config has, and Swin can't be built without.
     whole = f'{cfg.model} {list(recognizers(cfg.model).values())}'
     device = 'cpu' if re.search('mmpretrain.ResNet|swin', whole, re.I) else 'meta'
@@ -125,7 +130,7 @@ def pipelines(cfg):
     for loader in LOADERS:
         if cfg.get(loader) is not None:
             steps = data_set(cfg[loader]).pipeline
-            found[loader] = steps[0].pathways if len(steps) == 1 else {'': steps}
+            found[loader] = steps[-1].get('pathways', {'': steps})
     return found
 
 
@@ -137,6 +142,12 @@ def parts(model):
 def only(steps, kind):
     """The step of this type."""
     (step,) = (step for step in steps if step.type.endswith(kind))
+    return step
+
+
+def sampler(steps):
+    """The step that chooses frames."""
+    (step,) = (step for step in steps if step.type.endswith(('SampleFrames', 'UniformSample')))
     return step
 
 
@@ -209,7 +220,7 @@ def test_vtn_knows_the_stride_that_its_frames_have(path):
         for name, steps in by_pathway.items():
             backbone = recognizers(cfg.model)[name].backbone
             if backbone.type == 'mmaction_kd.VTN':
-                sampled = only(steps, 'SampleFrames').frame_interval
+                sampled = sampler(steps).get('frame_interval', 1)  # 1: all over the video
                 assert sampled == backbone.frame_interval, (loader, name)
 
 
@@ -218,9 +229,9 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
     for loader, by_pathway in pipelines(read(path)).items():
         for steps in by_pathway.values():
             crops = 3 if any('ThreeCrop' in step.type for step in steps) else 1
-            views = only(steps, 'SampleFrames').num_clips * crops
+            views = sampler(steps).num_clips * crops
             kind = next((kind for kind in VIEWS if kind in path.stem), None)
-            small = 'room8' in path.stem or 'tiny_slowfast' in path.stem
+            small = kind in ('room8', 'tiny_slowfast', 'tiny_efficientnet')
             tested = VIEWS[kind] if path in TRANSFORMERS or small else 30
             if path not in DTKD and 'local_pathway' not in read(path).model:
                 tested = 10  # MBD tests a pathway alone on centre crops (3.1, 3.2)
@@ -253,11 +264,14 @@ def test_ranks_know_that_frozen_stages_have_no_gradient(path):
 
 @each_config
 def test_only_training_is_random(path):
-    for loader, by_pathway in pipelines(read(path)).items():
+    cfg = read(path)
+    for loader, by_pathway in pipelines(cfg).items():
+        stored = 'LoadFrameFeatures' in data_set(cfg[loader]).pipeline[0].type
         for steps in by_pathway.values():
             random = any(re.search(r'Random|Flip|Jitter', step.type) for step in steps)
-            sampled_at_random = not only(steps, 'SampleFrames').get('test_mode', False)
-            assert random == sampled_at_random == (loader == 'train_dataloader')
+            sampled_at_random = not sampler(steps).get('test_mode', False)
+            assert sampled_at_random == (loader == 'train_dataloader')
+            assert random == (sampled_at_random and not stored)
 
 
 @each_config
@@ -382,6 +396,25 @@ def test_teachers_are_those_of_the_same_data_and_size(path):
             continue
         recognizer.cls_head.num_classes = model.student.cls_head.num_classes
         assert recognizer == model.student
+
+
+@pytest.mark.parametrize('path', ENCODED, ids=lambda path: path.stem)
+def test_a_plain_video_is_answered_as_its_stored_features(path, tiny_videos, tmp_path):
+    """With the encoder of the checkpoint, by the host's own function."""
+    cfg = read(path)
+    made_up_encoder(cfg, tmp_path)
+    torch.manual_seed(0)
+    trained = MODELS.build(cfg.model)
+    trained.init_weights()
+    torch.save(trained.state_dict(), tmp_path / 'trained.pth')
+    model = init_recognizer(cfg, str(tmp_path / 'trained.pth'), 'cpu')
+    stored = Compose(cfg.test_dataloader.dataset.pipeline)
+    for video in tiny_videos.values():
+        plain = inference_recognizer(model, str(video))
+        again = inference_recognizer(model, str(video), stored)
+        for key in {'pred_score', 'local_score', 'global_score'} & set(plain.keys()):
+            torch.testing.assert_close(plain.get(key), again.get(key), atol=1e-5, rtol=0)
+    assert len(list((tmp_path / 'features').rglob('*.npz'))) == len(tiny_videos)
 
 
 @each_student
@@ -575,9 +608,32 @@ def write_frames(listed):
         listed.write_text('\n'.join(new))
 
 
+def made_up_encoder(cfg, tmp_path):
+    """Give a config's frozen frame encoder weights at random, and a folder for its features."""
+    timm = pytest.importorskip('timm')
+    encoder = timm.create_model('tf_efficientnet_lite0').state_dict()
+    torch.save({f'timm_model.{k}': v for k, v in encoder.items()}, tmp_path / 'encoder.pth')
+    weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'encoder.pth'))
+
+    def visit(part):
+        if isinstance(part, dict):
+            kind = str(part.get('type')).rpartition('.')[2]
+            if kind == 'TIMMBackbone':
+                part.init_cfg = weights
+            elif kind == 'LoadFrameFeatures':
+                part.folder = str(tmp_path / 'features')
+        if isinstance(part, (dict, list)):
+            for inner in part.values() if isinstance(part, dict) else part:
+                visit(inner)
+
+    visit(cfg._cfg_dict)
+
+
 def shrink(path, videos, tmp_path):
     """Two small videos, 6 test views, small models and frames: types and pipelines stay."""
     cfg = read(path)
+    if 'efficientnet' in path.stem:
+        made_up_encoder(cfg, tmp_path)
     lines = [f'{videos[name]} {label}' for label, name in enumerate(('long', 'short'))]
     (tmp_path / 'videos.txt').write_text('\n'.join(lines))
     for loader in LOADERS:
@@ -591,7 +647,7 @@ def shrink(path, videos, tmp_path):
                 ann_file=str(tmp_path / 'videos.txt'), data_prefix={kind: ''}
             )
     for steps in pipelines(cfg)['test_dataloader'].values():
-        only(steps, 'SampleFrames').num_clips = 2
+        sampler(steps).num_clips = 2
     if path in DTKD:
         shrink_dtkd(cfg, write_subsets(path, tmp_path / 'subsets.json'))
     if path.parent.name == 'pathways':

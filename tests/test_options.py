@@ -51,6 +51,7 @@ def good(tmp_path_factory):
     preprocessor = registry.MODELS.build(dict(tiny_mbd.PREPROCESSOR, _scope_='mmaction'))
     mbd, dtkd = tiny_mbd.mbd_config(), tiny_dtkd.distiller_config()
     pathway = tiny_mbd.pathway(8, 1)
+    backbone = dict(type='mmpretrain.ResNet', depth=18, stem_channels=8, base_channels=8)
     return dict(
         AdaptiveFusionHead=dict(num_classes=3),
         BSKDLoss=FOR_SUBSETS,
@@ -62,7 +63,9 @@ def good(tmp_path_factory):
         DominanceDistillLoss=dict(num_classes=3, feat_dims={'local': 4, 'global': 5}),
         DualTeacherDistiller={k: v for k, v in dtkd.items() if k != 'type'},
         FeatureFusionHead=dict(num_classes=3),
+        FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
         HybridScoreLoss=FOR_SUBSETS,
+        LoadFrameFeatures=dict(encoder={}, steps=STEPS[1:2], folder='none'),
         MBDRecognizer={k: v for k, v in mbd.items() if k != 'type'},
         OpticalFlowSubset=dict(dataset=videos, subset='a', subsets=str(subsets), lazy_init=True),
         PathwayDataPreprocessor=dict(pathways=dict(near=preprocessor)),
@@ -72,8 +75,10 @@ def good(tmp_path_factory):
         ShrinkingDecordInit=dict(short_side=8),
         SkipBadVideos=dict(dataset=videos, lazy_init=True),
         SkippedStepsHook={},
+        SnapFrames=dict(frame_interval=2),
         StoredTeacherViews=dict(dataset=videos, store='none', lazy_init=True),
         SubsetAccMetric=dict(subsets=SUBSETS),
+        TemporalConvNet=dict(spatial_backbone=backbone, channels=8),
         UniformThreeCrop=dict(crop_size=8),
         VTN={k: v for k, v in pathway['backbone'].items() if k != 'type'},
         VTNHead=dict(num_classes=3, in_channels=8),
@@ -217,6 +222,9 @@ WRONG_VALUES = dict(
         dropout_ratio=RATIO,
         init_std=NOT_NEGATIVE,
     ),
+    FrozenFrameEncoder=dict(
+        mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
+    ),
     HybridScoreLoss=dict(
         OF_SUBSETS,
         s_alpha=RATIO,
@@ -226,6 +234,7 @@ WRONG_VALUES = dict(
         ce_norm_degenerate=RATIO,
         conf_temperature=(*CHOICE, 2),
     ),
+    LoadFrameFeatures=dict(frame_interval=COUNT, batch_size=COUNT),
     MBDRecognizer=dict(features=(dict(local='backbone'), dict(local_pathway={}))),
     OpticalFlowSubset=dict(subset=CHOICE),
     PathwayPipelines=dict(
@@ -238,7 +247,11 @@ WRONG_VALUES = dict(
     ShrinkingDecordInit=dict(short_side=COUNT),
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
     SkippedStepsHook=dict(max_skipped=COUNT),
+    SnapFrames=dict(frame_interval=COUNT),
     SubsetAccMetric=dict(subsets=NO_SUBSETS[:3], collect_device=CHOICE),
+    TemporalConvNet=dict(
+        channels=COUNT, num_layers=COUNT, kernel_size=(*COUNT, 2), drop_rate=RATIO
+    ),
     UniformThreeCrop=dict(crop_size=COUNT),
     VTN=dict(
         embed_dims=COUNT,
@@ -265,7 +278,7 @@ PARTS = dict(
 # Names and paths, which any string can be until it is looked up: the error is then the file's.
 ANY_STRING = {
     'prefix', 'subsets', 'classes', 'out_dir', 'baseline', 'known', 'store', 'stored_teachers',
-    'student', 'teachers', 'local_pathway', 'global_pathway', 'dominance',
+    'folder', 'student', 'teachers', 'local_pathway', 'global_pathway', 'dominance',
 }  # fmt: skip
 
 

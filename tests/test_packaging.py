@@ -78,7 +78,8 @@ def test_metadata(wheel):
     metadata = Parser().parsestr(archive.read(name).decode())
     assert metadata['Name'] == 'mmaction_kd'
     assert metadata['Requires-Python'] == '>=3.10'
-    assert set(metadata.get_all('Provides-Extra')) == {'lite', 'study', 'deploy', 'tests', 'lint'}
+    extras = {'lite', 'study', 'deploy', 'pretrained', 'tests', 'lint'}
+    assert set(metadata.get_all('Provides-Extra')) == extras
     required = metadata.get_all('Requires-Dist')
     always = {re.match(r'[\w-]+', line)[0] for line in required if ';' not in line}
     assert {'torch', 'torchvision', 'mmaction2', 'mmengine', 'mmpretrain', 'decord'} <= always

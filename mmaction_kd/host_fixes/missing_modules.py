@@ -29,12 +29,13 @@ def _serve_drn(sys: Any) -> None:
 def _multimodal_fails() -> bool:
     """MMAction2 takes `transformers` for a sign that its multimodal part can be imported.
 
-    That part also needs timm, and names that transformers has dropped since.
+    That part also needs timm, with a module that timm has deprecated, and names that transformers
+    has dropped since. Where all are there, it can be imported, and is.
     """
     if not is_importable('transformers'):
         return False
     gone = 'find_pruneable_heads_and_indices' not in source_of('transformers.modeling_utils')
-    return gone or not is_importable('timm')
+    return gone or not source_of('timm.models.layers')
 
 
 def _switch_multimodal_off(dependency: Any) -> None:

@@ -178,9 +178,9 @@ class PathwayPipelines(BaseTransform):
                 return None
             packed[name] = pack
         merged = merge_data_samples({name: pack['data_samples'] for name, pack in packed.items()})
-        source = _source_key(results)
-        if source != 'array':
-            merged.set_metainfo({source: str(results[source])})
+        for source in ('filename', 'frame_dir'):
+            if source in results:
+                merged.set_metainfo({source: str(results[source])})
         return dict(
             inputs={name: pack['inputs'] for name, pack in packed.items()}, data_samples=merged
         )

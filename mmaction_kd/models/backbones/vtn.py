@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
-from mmaction_kd.models.backbones.distinct_frames import distinct_frames
 from mmaction_kd.models.backbones.frame_memory import FrameMemory
+from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import MODELS
@@ -117,12 +117,10 @@ class VTN(BaseModule):
             cls_only,
         )
         self.spatial_backbone = MODELS.build(spatial_backbone or VIT_B16)
-        # A hook, not a wrapper: the keys of the checkpoint stay those of the 2D backbone.
-        self.spatial_backbone.register_forward_hook(_frame_vectors)
+        width = vectors_from(self.spatial_backbone, 'VTN')
         if cls_only and isinstance(self.spatial_backbone, VisionTransformer):
             narrow_last_block(self.spatial_backbone)
 
-        width = _output_width(self.spatial_backbone)
         self.frame_projection = (
             nn.Identity() if width == embed_dims else nn.Linear(width, embed_dims)
         )
@@ -142,55 +140,21 @@ class VTN(BaseModule):
         Returns:
             The feature of each clip, (N V, D).
         """
-        clips, _, frames = imgs.shape[:3]
+        clips, frames = imgs.shape[0], imgs.shape[2]
         if frame_inds is None:
             ids = self.position_step * torch.arange(frames, device=imgs.device)
             frame_inds = ids.expand(clips, -1)
         if keep is not None:
             keep = F.pad(keep, (1, 0), value=True)  # (N V, T) -> (N V, 1 + T), [CLS] is kept
 
-        images = imgs.transpose(1, 2).flatten(0, 1)  # (N V, C, T, H, W) -> (N V T, C, H, W)
-        testing = not (self.training or torch.is_grad_enabled() or images.is_meta)
-        if testing:
-            several = clips > 1 or self.frame_memory is not None
-            vectors = self._test_vectors(images, share=self.share_frames and several)
-        else:
-            vectors = self.spatial_backbone(images)
-        feats = self.frame_projection(vectors.unflatten(0, (clips, frames)))  # (N V, T, D)
+        vectors = encode_clips(
+            self.spatial_backbone,
+            imgs,
+            self.training,
+            self.share_frames,
+            self.frames_at_once,
+            self.frame_memory,
+        )
+        feats = self.frame_projection(vectors)  # (N V, T, D)
         tokens = torch.cat([self.cls_token.expand(clips, -1, -1), feats], 1)
         return self.temporal_encoder(tokens, frame_inds, keep)[:, 0]
-
-    def _test_vectors(self, images: Tensor, share: bool) -> Tensor:
-        """Of the spatial backbone, some frames at a time: (B, C, H, W) -> (B, width)."""
-
-        def encode(images: Tensor) -> Tensor:
-            at_once = self.frames_at_once or len(images)
-            return torch.cat([self.spatial_backbone(some) for some in images.split(at_once)])
-
-        if not share:
-            return encode(images)
-        first, place = distinct_frames(images)
-        memory = self.frame_memory
-        vectors = memory.vectors(images[first], encode) if memory else encode(images[first])
-        return vectors[place]
-
-
-def _frame_vectors(backbone: nn.Module, inputs: tuple, outputs: Tensor | tuple) -> Tensor:
-    """Forward hook: the last output of a 2D backbone as one vector an image, (B, D)."""
-    feats = outputs[-1] if isinstance(outputs, tuple) else outputs
-    if feats.ndim not in (2, 4):
-        raise ValueError(
-            'VTN: spatial_backbone must give a vector (B, D) or a map (B, D, H, W) an image, got '
-            f"{tuple(feats.shape)}; a ViT does so with out_type='cls_token' or 'avg_featmap'."
-        )
-    return feats.mean((2, 3)) if feats.ndim == 4 else feats
-
-
-@torch.no_grad()
-def _output_width(backbone: nn.Module) -> int:
-    """Width D of a 2D backbone's vectors, by one small image in eval mode."""
-    training = backbone.training
-    backbone.eval()
-    width = backbone(torch.zeros(1, 3, 64, 64)).shape[1]
-    backbone.train(training)
-    return width

@@ -1,0 +1,139 @@
+"""A frozen 2D backbone that takes frames, or what was stored of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmaction_kd.choices import check_range
+from mmaction_kd.models.backbones.frame_vectors import vectors_from
+from mmaction_kd.models.distillers.frozen_teachers import weights_hash
+from mmaction_kd.option_types import checked_options
+from mmaction_kd.registry import MODELS
+
+TAG_SIZE = 4
+"""Channels of a stored feature that say by which encoder it was made: 64 bits."""
+
+
+@MODELS.register_module()
+class FrozenFrameEncoder(BaseModule):
+    """A 2D backbone that is not trained, as the ``spatial_backbone`` of VTN or TemporalConvNet.
+
+    As it is frozen, its features of a video can be computed once and stored
+    (:class:`~mmaction_kd.datasets.transforms.LoadFrameFeatures`). It takes either: frames, as in a
+    prediction, or stored features, as in a training. A stored feature ends with a tag, 64 bits of
+    :attr:`fingerprint`, and one of another encoder is refused: other weights, another backbone, or
+    another normalisation.
+
+    It normalises frames itself, so the data preprocessor of its recognizer must not: give that
+    neither ``mean`` nor ``std``. It is always in eval mode. Its weights are part of the checkpoint
+    of its recognizer, which needs no other file in a test.
+
+    Args:
+        backbone: Config of any 2D backbone, with its weights as ``init_cfg``.
+        mean: Of the frames, for each channel in RGB order, in [0, 255].
+        std: Likewise.
+        init_cfg: MMEngine's; the weights are those of ``backbone``.
+
+    Raises:
+        TypeError: If a setting is of another type than the signature says.
+        ValueError: If ``mean`` and ``std`` are not three numbers each, or out of range.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        backbone: dict,
+        mean: Sequence[float],
+        std: Sequence[float],
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(mean) != 3 or len(std) != 3:
+            raise ValueError(
+                'FrozenFrameEncoder: mean and std must be three numbers each, got '
+                f'mean={list(mean)}, std={list(std)}.'
+            )
+        for mean_of_channel, std_of_channel in zip(mean, std, strict=True):
+            check_range('FrozenFrameEncoder', 'mean', mean_of_channel, 0, 255)
+            check_range('FrozenFrameEncoder', 'std', std_of_channel, above=0)
+        self.register_buffer('mean', torch.tensor(mean).float().view(3, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).float().view(3, 1, 1), persistent=False)
+        self.backbone = MODELS.build(backbone)
+        self.backbone.requires_grad_(False)
+        self.width = vectors_from(self.backbone, 'FrozenFrameEncoder')
+        plain = ConfigDict(backbone).to_dict()
+        plain.pop('init_cfg', None)  # where the weights come from does not matter, they do
+        settings = [plain, list(map(float, mean)), list(map(float, std))]
+        self._settings = json.dumps(settings, sort_keys=True, default=str)
+        self._fingerprint = ''
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> FrozenFrameEncoder:
+        """Stay in eval mode. Weights that came in since are seen at the next fingerprint."""
+        self.training = mode
+        self.backbone.train(False)
+        self._fingerprint = ''
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights, the backbone's config and the normalisation, in hex."""
+        if not self._fingerprint:
+            text = f'{self._settings}\n{weights_hash(self.backbone)}'
+            self._fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return self._fingerprint
+
+    def tag(self) -> Tensor:
+        """The first 64 bits of :attr:`fingerprint` as whole numbers below 2^16, (4,), float32."""
+        words = [self.fingerprint[4 * i : 4 * i + 4] for i in range(TAG_SIZE)]
+        return torch.tensor([float(int(word, 16)) for word in words])
+
+    @torch.no_grad()
+    def features_to_store(self, frames: Tensor) -> Tensor:
+        """Features with their tag.
+
+        Args:
+            frames: RGB in [0, 255], (B, 3, H, W).
+
+        Returns:
+            (B, D + 4), float32.
+        """
+        feats = self(frames).float()
+        return torch.cat([feats, self.tag().to(feats).expand(len(feats), -1)], 1)
+
+    @torch.no_grad()
+    def forward(self, frames: Tensor) -> Tensor:
+        """Encode frames, or take the features that are stored.
+
+        Args:
+            frames: RGB in [0, 255], (B, 3, H, W), or stored features, (B, D + 4, 1, 1).
+
+        Returns:
+            (B, D).
+
+        Raises:
+            ValueError: If they are neither, or another encoder's features.
+        """
+        if frames.shape[1] == 3:
+            return self.backbone((frames - self.mean) / self.std)
+        if frames.shape[1:] != (self.width + TAG_SIZE, 1, 1):
+            raise ValueError(
+                'FrozenFrameEncoder: its input must be frames (B, 3, H, W) or stored features '
+                f'(B, {self.width + TAG_SIZE}, 1, 1), got {tuple(frames.shape)}; are they of '
+                'another backbone?'
+            )
+        feats, tags = frames.flatten(1).split([self.width, TAG_SIZE], 1)
+        if not (frames.is_meta or (tags == self.tag().to(tags)).all()):
+            raise ValueError(
+                'FrozenFrameEncoder: stored features must be those of this encoder, got those of '
+                'another: other weights, another backbone or another normalisation; give '
+                "LoadFrameFeatures the model's own encoder, and the weights of its checkpoint."
+            )
+        return feats

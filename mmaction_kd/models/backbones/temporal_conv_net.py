@@ -1,0 +1,110 @@
+"""A temporal convolution over the features of frames: a small local pathway."""
+
+from __future__ import annotations
+
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmaction_kd.choices import check_range
+from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
+from mmaction_kd.option_types import checked_options
+from mmaction_kd.registry import MODELS
+
+
+@MODELS.register_module()
+class TemporalConvNet(BaseModule):
+    r"""A 2D backbone per frame, residual convolutions over neighbouring frames.
+
+    .. math:: x^0 = W \phi(\text{frames}), \quad
+        x^{l+1} = x^l + \text{Dropout}(\text{ReLU}(\text{BN}(\text{conv}(x^l))))
+
+    A stack of L layers of kernel k relates 1 + L (k - 1) frames. Its output is a map with places
+    1 x 1, for the heads of 3D CNNs.
+
+    Features for distillation, by module path: ``spatial_backbone`` (N V T, width of the backbone),
+    ``layers.<i>`` (N V, D, T, 1, 1).
+
+    Args:
+        spatial_backbone: Config of a 2D backbone, such as a frozen one
+            (:class:`~mmaction_kd.models.backbones.FrozenFrameEncoder`).
+        channels: Width D of the convolutions.
+        num_layers: L, at least 1.
+        kernel_size: k, frames that a convolution sees; odd.
+        drop_rate: Probability of dropping a feature, in front of and in each layer.
+        init_cfg: MMEngine's.
+
+    Raises:
+        TypeError: If a setting is of another type than the signature says.
+        ValueError: If a setting is out of range, or ``kernel_size`` is even.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        spatial_backbone: dict,
+        channels: int = 256,
+        num_layers: int = 2,
+        kernel_size: int = 3,
+        drop_rate: float = 0.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        check_range('TemporalConvNet', 'channels', channels, 1)
+        check_range('TemporalConvNet', 'num_layers', num_layers, 1)
+        check_range('TemporalConvNet', 'kernel_size', kernel_size, 1)
+        check_range('TemporalConvNet', 'drop_rate', drop_rate, 0, 1)
+        if kernel_size % 2 == 0:
+            raise ValueError(
+                f'TemporalConvNet: kernel_size must be odd, got {kernel_size}; a frame has as many '
+                'neighbours before as behind.'
+            )
+        self.spatial_backbone = MODELS.build(spatial_backbone)
+        width = vectors_from(self.spatial_backbone, 'TemporalConvNet')
+        self.frame_projection = nn.Linear(width, channels)
+        self.dropout = nn.Dropout(drop_rate)
+        self.layers = nn.ModuleList(
+            ResidualConv(channels, kernel_size, drop_rate) for _ in range(num_layers)
+        )
+
+    def forward(self, imgs: Tensor) -> Tensor:
+        """Encode clips.
+
+        Args:
+            imgs: Clips as the spatial backbone takes them, (N V, C, T, H, W).
+
+        Returns:
+            (N V, D, T, 1, 1).
+        """
+        vectors = encode_clips(self.spatial_backbone, imgs, self.training)
+        feats = self.frame_projection(self.dropout(vectors))  # (N V, T, D)
+        x = feats.transpose(1, 2)[..., None, None]  # (N V, T, D) -> (N V, D, T, 1, 1)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class ResidualConv(nn.Module):
+    """One layer, see :class:`TemporalConvNet`.
+
+    Args:
+        channels: D.
+        kernel_size: Frames, odd.
+        drop_rate: Probability of dropping a feature.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, drop_rate: float) -> None:
+        super().__init__()
+        self.conv = ConvModule(
+            channels,
+            channels,
+            (kernel_size, 1, 1),
+            padding=(kernel_size // 2, 0, 0),
+            conv_cfg=dict(type='Conv3d'),
+            norm_cfg=dict(type='BN3d'),
+        )
+        self.dropout = nn.Dropout(drop_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N V, D, T, 1, 1) -> the same."""
+        return x + self.dropout(self.conv(x))
