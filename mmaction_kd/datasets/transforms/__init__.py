@@ -1,6 +1,8 @@
 """Transforms."""
 
+from mmaction_kd.datasets.transforms.auto_video import AutoVideoDecode, AutoVideoInit
 from mmaction_kd.datasets.transforms.forward_opencv_decode import ForwardOpenCVDecode
+from mmaction_kd.datasets.transforms.forward_pyav_decode import CountingPyAVInit, ForwardPyAVDecode
 from mmaction_kd.datasets.transforms.partwise_decord_decode import PartwiseDecordDecode
 from mmaction_kd.datasets.transforms.pathway_pipelines import PathwayPipelines
 from mmaction_kd.datasets.transforms.shrinking_decord_init import ShrinkingDecordInit
@@ -8,7 +10,11 @@ from mmaction_kd.datasets.transforms.snap_clips import SnapClips
 from mmaction_kd.datasets.transforms.uniform_three_crop import UniformThreeCrop
 
 __all__ = [
+    'AutoVideoDecode',
+    'AutoVideoInit',
+    'CountingPyAVInit',
     'ForwardOpenCVDecode',
+    'ForwardPyAVDecode',
     'PartwiseDecordDecode',
     'PathwayPipelines',
     'ShrinkingDecordInit',
