@@ -95,7 +95,11 @@ def clip_2d(frames: int, size: int = 32) -> tuple[int, ...]:
 TSN = 'tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb'
 ROWS = {
     'c2d': Row('c2d_r50-in1k-pre_8xb32-8x8x1-100e_kinetics400-rgb', clip_3d(8)),
-    'c3d': Row('c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb', clip_3d(16, 112)),
+    'c3d': Row(
+        'c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb',
+        clip_3d(16),
+        'backbone=dict(out_dim=2048)',
+    ),
     'csn': Row('ircsn_ig65m-pretrained-r50-bnfrozen_8xb12-32x2x1-58e_kinetics400-rgb', clip_3d(8)),
     'i3d': Row('i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb', clip_3d(8)),
     'mvit': Row(
@@ -122,7 +126,7 @@ ROWS = {
         'tin_imagenet-pretrained-r50_8xb6-1x1x8-40e_sthv2-rgb',
         clip_2d(8),
         why_not='its shift is an operation of mmcv, which mmcv-lite does not have',
-        package='mmcv.ops',
+        package='mmcv._ext',
     ),
     'tpn': Row('tpn-slowonly_r50_8xb8-8x8x1-150e_kinetics400-rgb', clip_3d(8)),
     'trn': Row('trn_imagenet-pretrained-r50_8xb16-1x1x8-50e_sthv2-rgb', clip_2d(8)),
@@ -145,6 +149,18 @@ ROWS = {
         'backbone=dict(img_size=32, num_frames=4)',
     ),
     'x3d': Row('x3d_s_13x6x1_facebook-kinetics400-rgb', clip_3d(4)),
+    'mmpretrain': Row(
+        TSN,
+        clip_2d(3),
+        "backbone=dict(_delete_=True, type='mmpretrain.MobileNetV2')",
+        'in_channels=1280',
+    ),
+    'VTN': Row(
+        'mmaction_kd::mbd/vtn_vit_b_k400',
+        clip_3d(4),
+        "backbone=dict(embed_dims=96, spatial_backbone=dict(type='mmpretrain.MobileNetV2'))",
+        'in_channels=96',
+    ),
     'torchvision': Row(
         TSN,
         clip_2d(3, 64),
@@ -166,12 +182,12 @@ def recognizer(name: str, classes: int, folder: Path) -> str:
     """The config of a row, in two lines."""
     row = ROWS[name]
     path = row.config if '/' in row.config else f'{name}/{row.config}'
+    path = path if '::' in path else f'mmaction::recognition/{path}'
     more = f'{row.more}, ' if row.more else ''
     head = f'num_classes={classes}' + (f', {row.head}' if row.head else '')
     checkpoint = str(folder / f'{name}_{classes}.pth')
     return (
-        f"dict(config='mmaction::recognition/{path}.py',\n"
-        f'        {more}cls_head=dict({head}), checkpoint={checkpoint!r})'
+        f"dict(config='{path}.py',\n        {more}cls_head=dict({head}), checkpoint={checkpoint!r})"
     )
 
 
@@ -272,13 +288,14 @@ def matrix(rows: Sequence[str], folder: Path) -> Iterator[tuple[tuple[str, str],
 
 def what_goes_wrong(text: str, inputs: Mapping[str, str]) -> str:
     """The error of :func:`try_out` in a line."""
-    print(' + '.join(dict.fromkeys(inputs.values())), '...', file=sys.stderr, flush=True)
     torch.manual_seed(0)
+    wrong = ''
     try:
         try_out(text, inputs)
     except Exception as error:  # of any part of the host
-        return f'{type(error).__name__}: {" ".join(str(error).split())}'
-    return ''
+        wrong = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    print(' + '.join(dict.fromkeys(inputs.values())), wrong or 'ok', file=sys.stderr, flush=True)
+    return wrong
 
 
 def as_table(rows: Sequence[str], found: Mapping[tuple[str, str], str]) -> str:
