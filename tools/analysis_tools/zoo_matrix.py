@@ -158,7 +158,8 @@ ROWS = {
     'VTN': Row(
         'mmaction_kd::mbd/vtn_vit_b_k400',
         clip_3d(4),
-        "backbone=dict(embed_dims=96, spatial_backbone=dict(type='mmpretrain.MobileNetV2'))",
+        'backbone=dict(embed_dims=96, '
+        "spatial_backbone=dict(_delete_=True, type='mmpretrain.MobileNetV2'))",
         'in_channels=96',
     ),
     'torchvision': Row(
@@ -178,6 +179,11 @@ ROWS = {
 }
 
 
+def checkpoint(name: str, classes: int, folder: Path) -> Path:
+    """Where the weights of a row are."""
+    return folder / f'{name}_{classes}.pth'
+
+
 def recognizer(name: str, classes: int, folder: Path) -> str:
     """The config of a row, in two lines."""
     row = ROWS[name]
@@ -185,10 +191,8 @@ def recognizer(name: str, classes: int, folder: Path) -> str:
     path = path if '::' in path else f'mmaction::recognition/{path}'
     more = f'{row.more}, ' if row.more else ''
     head = f'num_classes={classes}' + (f', {row.head}' if row.head else '')
-    checkpoint = str(folder / f'{name}_{classes}.pth')
-    return (
-        f"dict(config='{path}.py',\n        {more}cls_head=dict({head}), checkpoint={checkpoint!r})"
-    )
+    weights = str(checkpoint(name, classes, folder))
+    return f"dict(config='{path}.py',\n        {more}cls_head=dict({head}), checkpoint={weights!r})"
 
 
 def mbd(local: str, global_: str, folder: Path) -> str:
@@ -211,17 +215,18 @@ def dtkd(student: str, teacher: str, folder: Path) -> str:
 
 
 def write_checkpoints(name: str, folder: Path) -> None:
-    """Random weights of a row, with heads for all classes and for those of a teacher."""
+    """Random weights of a row, with heads for all classes and for those of a teacher, once."""
     for classes in {CLASSES, *map(len, SUBSETS.values())}:
-        cfg = Config.fromstring(f'model = {recognizer(name, classes, folder)}', '.py')
-        model, path = build_recognizer(cfg.model)
-        torch.save(model.state_dict(), str(path))
+        path = checkpoint(name, classes, folder)
+        if not path.exists():
+            cfg = Config.fromstring(f'model = {recognizer(name, classes, folder)}', '.py')
+            torch.save(build_recognizer(cfg.model)[0].state_dict(), path)
 
 
 def videos(name: str, views: int) -> list[Tensor]:
     """Clips of a row, a video each, as its pipeline would pack them."""
     clip = ROWS[name].clip
-    flat = clip[0] != 3 or clip[1] == 3
+    flat = clip[1] == 3  # no clip of a Recognizer3D has three frames here
     shape = (views * clip[0], *clip[1:]) if flat else (views, *clip)
     return [torch.randint(256, shape, dtype=torch.uint8) for _ in range(VIDEOS)]
 
@@ -275,22 +280,22 @@ def matrix(rows: Sequence[str], folder: Path) -> Iterator[tuple[tuple[str, str],
         A row and a role, and what goes wrong, empty where nothing does.
     """
     able = [name for name in rows if ROWS[name].is_able]
-    for name in able:
-        write_checkpoints(name, folder)
     for name, other in zip(able, [*able[1:], *able[:1]], strict=True):
         pathways = dict(local_pathway=name, global_pathway=other)
-        wrong = what_goes_wrong(mbd(name, other, folder), pathways)
+        wrong = what_goes_wrong(mbd(name, other, folder), pathways, folder)
         yield from (((name, ROLES[0]), wrong), ((other, ROLES[1]), wrong))
         models = dict(student=name, static=other, dynamic=other)
-        wrong = what_goes_wrong(dtkd(name, other, folder), models)
+        wrong = what_goes_wrong(dtkd(name, other, folder), models, folder)
         yield from (((name, ROLES[2]), wrong), ((other, ROLES[3]), wrong))
 
 
-def what_goes_wrong(text: str, inputs: Mapping[str, str]) -> str:
+def what_goes_wrong(text: str, inputs: Mapping[str, str], folder: Path) -> str:
     """The error of :func:`try_out` in a line."""
     torch.manual_seed(0)
     wrong = ''
     try:
+        for name in set(inputs.values()):
+            write_checkpoints(name, folder)
         try_out(text, inputs)
     except Exception as error:  # of any part of the host
         wrong = f'{type(error).__name__}: {" ".join(str(error).split())}'
