@@ -53,6 +53,8 @@ def good(tmp_path_factory):
     pathway = tiny_mbd.pathway(8, 1)
     return dict(
         AdaptiveFusionHead=dict(num_classes=3),
+        AutoVideoDecode={},
+        AutoVideoInit={},
         BSKDLoss=FOR_SUBSETS,
         BadVideosHook={},
         DistillDataPreprocessor=dict(student=preprocessor, teachers=dict(a=None)),
@@ -232,6 +234,7 @@ WRONG_VALUES = dict(
         pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT
     ),
     R2Plus1d50=dict(frozen_stages=(-2, 5)),
+    **dict.fromkeys(('AutoVideoInit', 'AutoVideoDecode'), dict(readers=(dict(ffmpeg={}),))),
     SelectivityMetric=dict(
         subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
     ),
