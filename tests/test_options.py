@@ -183,6 +183,8 @@ WRONG_VALUES = dict(
     AdaptiveFusionHead=dict(
         num_classes=COUNT, weights=('x', [1], [1, -1], [0, 0], [INF, 1]), combine=CHOICE, gate=RATIO
     ),
+    AutoVideoDecode=dict(readers=(dict(ffmpeg={}),)),
+    AutoVideoInit=dict(readers=(dict(ffmpeg={}),)),
     BSKDLoss=OF_SUBSETS,
     BadVideosHook=dict(interval=COUNT),
     DistillReportHook=dict(max_share=(-0.1, 1, INF)),
@@ -234,7 +236,6 @@ WRONG_VALUES = dict(
         pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT
     ),
     R2Plus1d50=dict(frozen_stages=(-2, 5)),
-    **dict.fromkeys(('AutoVideoInit', 'AutoVideoDecode'), dict(readers=(dict(ffmpeg={}),))),
     SelectivityMetric=dict(
         subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
     ),

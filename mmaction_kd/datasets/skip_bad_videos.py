@@ -70,6 +70,9 @@ class SkipBadVideos:
     A sample that stands for others has them in its metainfo ``bad_videos``, [(path, reason), ...],
     from which BadVideosHook makes ``bad_videos.json``.
 
+    Where another reader can read the file, the reason names it; PathwayPipelines(backend='auto') or
+    AutoVideoInit then reads such a video, so that it is not bad.
+
     What a reader hides is not seen: a frame that it repeats where others are missing, or the part
     of one that it guesses. tools/data/check_videos.py finds such videos; give its list as
     ``known``.
