@@ -11,6 +11,8 @@ from mmengine.dataset import Compose
 from mmengine.runner import load_checkpoint
 from torch import nn
 
+from mmaction_kd.datasets.reader_process import ReaderFault
+from mmaction_kd.datasets.video_backends import other_readers, used_backend
 from mmaction_kd.loaded_weights import check_next_load
 
 
@@ -56,7 +58,9 @@ def read_video(pipeline: Sequence[dict], video: Path, owner: str, label: int = -
     try:
         return steps(dict(filename=str(video), label=label, start_index=0, modality='RGB'))
     except Exception as error:  # readers raise many types
+        used = used_backend(steps.transforms)
+        others = other_readers(str(video), used) if used else ''
         raise ValueError(
-            f'{owner}: {video} must be a video that can be read, got {type(error).__name__}: '
-            f'{error}'
+            f'{owner}: {video} must be a video that can be read, got '
+            f'{ReaderFault.of(error).reason}{others and "; "}{others}'
         ) from error

@@ -18,11 +18,11 @@ def picture(t: int, width: int = 64, height: int = 48) -> np.ndarray:
     return (np.stack([x * 3 + 4 * t, y * 3 + 2 * t, (x + y) * 2 + t], -1) % 256).astype(np.uint8)
 
 
-def write_video(path: Path, num_frames: int) -> Path:
-    """Write an .mp4 with OpenCV, 64 x 48 pixels."""
+def write_video(path: Path, num_frames: int, speed: int = 1) -> Path:
+    """Write an .mp4 with OpenCV, 64 x 48 pixels, of each ``speed``-th picture."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, (64, 48))
     for t in range(num_frames):
-        writer.write(picture(t))
+        writer.write(picture(speed * t))
     writer.release()
     return path
 
@@ -126,8 +126,10 @@ def two_hundred(folder: Path) -> list[str]:
     return names
 
 
-def encode(path: Path, codec: str = 'libx264', size=(64, 48), pixels='yuv420p', times=None) -> Path:
-    """Write 20 frames with PyAV; ``times`` in ms for a variable frame rate."""
+def encode(
+    path: Path, codec='libx264', size=(64, 48), pixels='yuv420p', times=None, speed: int = 1
+) -> Path:
+    """Write 20 frames with PyAV, each ``speed``-th picture; ``times`` in ms: at a variable rate."""
     av = pytest.importorskip('av', reason='needs PyAV')
     av.logging.set_level(None)
     with av.open(str(path), 'w') as file:
@@ -139,7 +141,7 @@ def encode(path: Path, codec: str = 'libx264', size=(64, 48), pixels='yuv420p', 
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for t in range(20):
-            frame = av.VideoFrame.from_ndarray(picture(t, *size), format='rgb24')
+            frame = av.VideoFrame.from_ndarray(picture(speed * t, *size), format='rgb24')
             if times is not None:
                 frame.pts, frame.time_base = int(times[t]), Fraction(1, 1000)
             file.mux(stream.encode(frame))

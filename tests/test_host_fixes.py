@@ -375,6 +375,76 @@ def probe_validation():
 
 
 # What each probe says on the bare host.
+def probe_printed_content():
+    import decord
+
+    shown = os.dup(2)
+    with open('printed', 'wb') as printed:
+        os.dup2(printed.fileno(), 2)
+        with contextlib.suppress(RuntimeError):
+            decord.VideoReader(io.BytesIO(b'hunter2 ' * 20))
+        os.dup2(shown, 2)
+    assert 'hunter2' not in Path('printed').read_text(), 'decord printed the content'
+
+
+def probe_no_video():
+    import mmcv
+
+    Path('list.txt').write_text('a.mp4 1')
+    with contextlib.suppress(OSError):
+        len(mmcv.VideoReader('list.txt'))
+
+
+def probe_ending():
+    import cv2
+    import numpy as np
+    from mmaction.datasets.transforms import DecordInit
+
+    writer = cv2.VideoWriter('clip.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 25, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    step = DecordInit()
+    assert step.transform(dict(filename='clip'))['total_frames'] == 3  # some lists have no endings
+    Path('clip.mp4').rename('clip')
+    assert step.transform(dict(filename='clip'))['total_frames'] == 3
+
+
+def probe_testing_views():
+    import torch
+    from mmaction.models import Recognizer3D
+    from mmengine.model import BaseDataPreprocessor
+
+    backbone = dict(type='ResNet3d', depth=18, base_channels=2, pretrained=None)
+    preprocessor = BaseDataPreprocessor()
+    model = Recognizer3D(
+        backbone, data_preprocessor=preprocessor, test_cfg=dict(max_testing_views=2)
+    )
+    model.eval()
+    videos = torch.rand(2, 3, 3, 8, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        alone = [model.extract_feat(video[None], test_mode=True)[0] for video in videos]
+        both, _ = model.extract_feat(videos, test_mode=True)
+    torch.testing.assert_close(both, torch.cat(alone))
+    assert not torch.equal(alone[0], alone[1])
+
+
+def probe_tanet():
+    import torch
+    from mmaction.models.backbones import TANet
+    from torchvision.models import resnet50
+
+    TANet(50, 8, pretrained='elsewhere.pth')
+    weights = resnet50().state_dict()
+    torch.save(weights, 'resnet50.pth')
+    net = TANet(50, 8, pretrained='resnet50.pth')
+    names = list(net.state_dict())
+    net.init_weights()
+    assert list(net.state_dict()) == names
+    loaded = net.layer3[2].block.conv2.conv.weight
+    assert torch.equal(loaded, weights['layer3.2.conv2.weight'])
+
+
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
     probe_two_processes: r'torch\.cuda\.set_device\(local_rank\)',
@@ -401,6 +471,11 @@ PROBES = {
     probe_former: r'only \[\] are left',
     probe_last_whole: r'epoch_2\.pth was found, which is cut short',
     probe_validation: r'never validated|Weights only load failed',
+    probe_printed_content: r'decord printed the content',
+    probe_no_video: r'__len__\(\) should return >= 0',
+    probe_ending: r'No such file or directory: .*clip\.mp4',
+    probe_testing_views: r'only compatible with batch_size == 1',
+    probe_tanet: r'elsewhere\.pth',
 }
 
 

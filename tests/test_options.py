@@ -54,6 +54,8 @@ def good(tmp_path_factory):
     backbone = dict(type='mmpretrain.ResNet', depth=18, stem_channels=8, base_channels=8)
     return dict(
         AdaptiveFusionHead=dict(num_classes=3),
+        AutoVideoDecode={},
+        AutoVideoInit={},
         BSKDLoss=FOR_SUBSETS,
         BadVideosHook={},
         DistillDataPreprocessor=dict(student=preprocessor, teachers=dict(a=None)),
@@ -186,6 +188,8 @@ WRONG_VALUES = dict(
     AdaptiveFusionHead=dict(
         num_classes=COUNT, weights=('x', [1], [1, -1], [0, 0], [INF, 1]), combine=CHOICE, gate=RATIO
     ),
+    AutoVideoDecode=dict(readers=(dict(ffmpeg={}),)),
+    AutoVideoInit=dict(readers=(dict(ffmpeg={}),)),
     BSKDLoss=OF_SUBSETS,
     BadVideosHook=dict(interval=COUNT),
     DistillReportHook=dict(max_share=(-0.1, 1, INF)),

@@ -1,12 +1,16 @@
 """Name the action in videos.
 
-Usage: python tools/predict.py CONFIG CHECKPOINT VIDEO [VIDEO ...] [--classes FILE]
+Usage: python tools/predict.py CONFIG CHECKPOINT VIDEO [VIDEO ...] [--classes FILE] [--backend auto]
 
-Prints the five best classes; of an MBD model also what each pathway says alone, and its weight. A
-video that can't be read is told of, the others go on, and the exit code is 1.
+A VIDEO is a file, a folder (each file in it, but for hidden ones) or a quoted pattern such as
+'clips/**/*.mp4'. Prints the five best classes; of an MBD model also what each pathway says alone,
+and its weight. Videos are read as the config says; with --backend auto by decord, PyAV or OpenCV,
+the first that can. A video that is missing or can't be read is reported in a line, the others are
+answered, and the exit code is 1.
 """
 
 import argparse
+import glob
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,6 +25,7 @@ from mmengine.dataset import pseudo_collate  # noqa: E402
 from torch import nn  # noqa: E402
 
 from mmaction_kd.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.video_backends import AUTO, with_auto  # noqa: E402
 from mmaction_kd.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 
 
@@ -69,24 +74,44 @@ def tell(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> N
             print(f'    {name:6} (weight {weight:.2f}): {words}')
 
 
+def video_files(given: str) -> list[Path]:
+    """The files that an argument means.
+
+    Args:
+        given: path of a file or of a folder, or a pattern.
+
+    Returns:
+        Sorted; the path itself where nothing is there.
+    """
+    path = Path(given)
+    if path.is_dir():
+        pattern = f'{glob.escape(given)}/*'  # without hidden files
+    elif path.exists():
+        return [path]
+    else:
+        pattern = given
+    return sorted(p for p in map(Path, glob.glob(pattern, recursive=True)) if p.is_file()) or [path]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='path of a config file')
     parser.add_argument('checkpoint', help='path or URL of a checkpoint')
-    parser.add_argument('videos', nargs='+', type=Path, help='paths of videos')
+    parser.add_argument('videos', nargs='+', metavar='VIDEO', help='file, folder or pattern')
     parser.add_argument('--classes', type=Path, help='file with one class name a line')
+    parser.add_argument('--backend', choices=[AUTO], help='take whichever reader can')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
-    for video in args.videos:
-        if not video.is_file():
-            parser.error(f'there is no video {video}')
     all_read = True
     try:
         classes = read_classes(args.classes, 'predict') if args.classes else ()
         model = load_tested_recognizer(args.config, args.checkpoint, args.device, 'predict')
-        for video in args.videos:
+        pipeline = model.cfg.test_pipeline
+        if args.backend == AUTO:
+            pipeline = with_auto(pipeline)
+        for video in dict.fromkeys(file for given in args.videos for file in video_files(given)):
             try:
-                data = read_video(model.cfg.test_pipeline, video, 'predict')
+                data = read_video(pipeline, video, 'predict')
             except ValueError as error:
                 print(error, file=sys.stderr)
                 all_read = False

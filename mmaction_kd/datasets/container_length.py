@@ -36,6 +36,19 @@ def promised_length(path: str | Path) -> int:
     return 0
 
 
+def how_cut(path: str | Path) -> str:
+    """Whether a file is shorter than it says.
+
+    Args:
+        path: of a local file.
+
+    Returns:
+        Where it ends, in words; empty where it is whole or does not say.
+    """
+    length, promised = os.path.getsize(path), promised_length(path)
+    return f'the file ends after {length} of {promised} bytes' if length < promised else ''
+
+
 def _end_of_boxes(file: BinaryIO, length: int) -> int:
     start = 0
     while len(head := file.read(16)) >= 8:

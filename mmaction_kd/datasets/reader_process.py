@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import cv2
 import torch
 
-LONGEST_REASON = 300  # characters
+LONGEST_REASON = 600  # characters
 ALIGNMENT = 64  # bytes
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
 

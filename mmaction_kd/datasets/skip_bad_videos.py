@@ -18,6 +18,7 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.bad_videos_file import reasons_by_path, video_name
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
+from mmaction_kd.datasets.video_backends import other_readers, used_backend
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.random_numbers import seed_all
 from mmaction_kd.registry import DATASETS
@@ -68,6 +69,9 @@ class SkipBadVideos:
 
     A sample that stands for others has them in its metainfo ``bad_videos``, [(path, reason), ...],
     from which BadVideosHook makes ``bad_videos.json``.
+
+    Where another reader can read the file, the reason names it; PathwayPipelines(backend='auto') or
+    AutoVideoInit then reads such a video, so that it is not bad.
 
     What a reader hides is not seen: a frame that it repeats where others are missing, or the part
     of one that it guesses. tools/data/check_videos.py finds such videos; give its list as
@@ -261,10 +265,20 @@ def read_sample(dataset: OneByOneDataset, index: int, seed: int | None = None) -
     try:
         sample = dataset.prepare_data(index)
     except Exception as error:
-        raise ReaderFault.of(error) from error
+        fault = ReaderFault.of(error)
+        if others := _other_readers(dataset, index):
+            fault = ReaderFault(f'{fault.reason}; {others}', fault.trace)
+        raise fault from error
     if sample is None:
         raise ReaderFault('the pipeline returned None')
     return sample
+
+
+def _other_readers(dataset: OneByOneDataset, index: int) -> str:
+    """Who else can read a video; PathwayPipelines says so by itself."""
+    used = used_backend(getattr(getattr(dataset, 'pipeline', None), 'transforms', ()))
+    name = dataset.get_data_info(index).get('filename') if used else None
+    return other_readers(str(name), used) if used and name else ''
 
 
 def shown(bad: dict[str, str]) -> str:

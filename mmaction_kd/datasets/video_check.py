@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection, wait
 
 import cv2
 
-from mmaction_kd.datasets.container_length import promised_length
+from mmaction_kd.datasets.container_length import how_cut
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.skip_bad_videos import OneByOneDataset, read_sample
 from mmaction_kd.motion.gray_frames import FrameFolder, UnusableVideo, VideoFile, VideoSource
@@ -48,9 +48,8 @@ def check_frames(info: dict) -> None:
 
 
 def _check_length(path: str) -> None:
-    length, promised = os.path.getsize(path), promised_length(path)
-    if length < promised:
-        raise UnusableVideo(f'the file ends after {length} of {promised} bytes')
+    if cut := how_cut(path):
+        raise UnusableVideo(cut)
 
 
 def _check_time(path: str) -> None:

@@ -14,6 +14,7 @@ from mmaction_kd.host_fixes import (
     pretrained_weights,
     several_ranks,
     training_on_cpu,
+    video_readers,
     whole_checkpoints,
 )
 from mmaction_kd.host_fixes.mend import Mend
@@ -28,6 +29,7 @@ MENDS: tuple[Mend, ...] = (
     *model_methods.MENDS,
     *pretrained_weights.MENDS,
     *whole_checkpoints.MENDS,
+    *video_readers.MENDS,
 )
 
 

@@ -62,7 +62,70 @@ def _return_self(backbones: Any) -> None:
             owner.train = _returning_self(vars(owner)['train'])
 
 
+def _testing_views_want_one_video() -> bool:
+    return "'max_testing_views is only compatible '" in source_of(
+        'mmaction.models.recognizers.recognizer3d'
+    )
+
+
+def _test_views_of_any_batch(module: Any) -> None:
+    host_extract = module.Recognizer3D.extract_feat
+
+    @functools.wraps(host_extract)
+    def extract_feat(self: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        views = (self.test_cfg or {}).get('max_testing_views')
+        if views and kwargs.get('test_mode'):
+            inputs = inputs.flatten(0, 1)[None]  # (N, V, ...) -> (1, N V, ...): the same rows
+        return host_extract(self, inputs, *args, **kwargs)
+
+    module.Recognizer3D.extract_feat = extract_feat
+
+
+def _tanet_fetches_when_built() -> bool:
+    constructor = source_of('mmaction.models.backbones.tanet').partition('class TANet')[2]
+    return 'super().init_weights()' in constructor.partition('def init_weights')[0]
+
+
+def _fetch_when_initialised(module: Any) -> None:
+    tanet, resnet = module.TANet, module.ResNet
+    host_init = tanet.__init__
+
+    @functools.wraps(host_init)
+    def init(self: Any, *args: Any, pretrained: str | None = None, **kwargs: Any) -> None:
+        host_init(self, *args, pretrained=None, **kwargs)
+        self.pretrained = pretrained
+
+    def init_weights(self: Any) -> None:
+        if self.pretrained is None:
+            return
+        # The weights have the names of the plain blocks, which TANet wraps.
+        wrapped = {name: self.get_submodule(name) for name in self.res_layers}
+        for name, blocks in wrapped.items():
+            setattr(self, name, module.nn.Sequential(*(block.block for block in blocks)))
+        resnet.init_weights(self)
+        for name, blocks in wrapped.items():
+            setattr(self, name, blocks)
+
+    tanet.__init__, tanet.init_weights = init, init_weights
+
+
 MENDS = (
+    Mend(
+        name='max_testing_views is only compatible with batch_size == 1',
+        hosts=('mmaction2',),
+        module='mmaction.models.recognizers.recognizer3d',
+        fault=_testing_views_want_one_video,
+        mend=_test_views_of_any_batch,
+        remedy='test with batch_size=1',
+    ),
+    Mend(
+        name='TANet fetches its pretrained weights when it is built, whatever is loaded then',
+        hosts=('mmaction2',),
+        module='mmaction.models.backbones.tanet',
+        fault=_tanet_fetches_when_built,
+        mend=_fetch_when_initialised,
+        remedy='set backbone.pretrained=None where a checkpoint is loaded',
+    ),
     Mend(
         name='Got unsupported ScalarType BFloat16: heads under bfloat16 autocast',
         hosts=('mmaction2',),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os.path
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,8 @@ import cv2
 import decord
 import numpy as np
 from mmengine import fileio
+
+from mmaction_kd.host_fixes.video_readers import as_named
 
 GrayReader = Callable[[int], np.ndarray]  # index of a frame, from 0 -> (H, W), uint8
 
@@ -45,18 +47,24 @@ def _content(path: str, what: str) -> bytes:
 class VideoFile:
     """A video file.
 
+    A local one that decord can not read is read by another reader that can, as AutoVideoInit has
+    it.
+
     Args:
-        path: of any backend of MMEngine's file I/O; without an extension .mp4 is meant, as in
-            MMAction2.
+        path: of any backend of MMEngine's file I/O; without an extension .mp4 is meant where there
+            is only that, as in MMAction2.
     """
 
     path: str
 
     def open(self) -> tuple[int, GrayReader]:
-        path = self.path if os.path.splitext(self.path)[1] else f'{self.path}.mp4'
+        path = as_named(self.path, fileio.isfile)
         try:
             video = decord.VideoReader(io.BytesIO(_content(path, 'the file')), num_threads=1)
+            video[0]
         except (decord.DECORDError, RuntimeError) as error:
+            if (other := _other_reader(path)) is not None:
+                return other
             raise UnusableVideo('the file can not be decoded') from error
 
         def read(index: int) -> np.ndarray:
@@ -67,6 +75,40 @@ class VideoFile:
             return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
         return len(video), read
+
+
+def _other_reader(path: str) -> tuple[int, GrayReader] | None:
+    """What another reader than decord makes of a local file: it goes forward, or begins anew."""
+    # MMAction2, which this imports, takes seconds: only unusual files need it.
+    from mmaction_kd.datasets.transforms import forward_opencv_decode, forward_pyav_decode
+    from mmaction_kd.datasets.video_backends import readers_of, usual_steps
+
+    def of_pyav(inds: Iterator[int]) -> Iterator[np.ndarray]:
+        container = usual_steps('pyav').init(dict(filename=path))['video_reader']
+        return forward_pyav_decode.read_forward(container, inds)
+
+    def of_opencv(inds: Iterator[int]) -> Iterator[np.ndarray]:
+        return forward_opencv_decode.read_forward(cv2.VideoCapture(path, cv2.CAP_FFMPEG), inds)
+
+    passes = dict(pyav=of_pyav, opencv=of_opencv)
+    backend = next((name for name in readers_of(path) if name in passes), None)
+    if backend is None:
+        return None
+    wanted = -1
+    frames: Iterator[np.ndarray] = iter(())
+
+    def read(index: int) -> np.ndarray:
+        nonlocal wanted, frames
+        if wanted < 0 or index <= wanted:
+            frames = passes[backend](iter(lambda: wanted, None))
+        wanted = index
+        try:
+            return cv2.cvtColor(next(frames), cv2.COLOR_RGB2GRAY)
+        except Exception as error:  # readers raise many types
+            wanted = -1
+            raise UnusableVideo(f'frame {index} can not be decoded') from error
+
+    return usual_steps(backend).init(dict(filename=path))['total_frames'], read
 
 
 @dataclass(frozen=True)

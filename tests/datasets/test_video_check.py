@@ -6,8 +6,10 @@ import pytest
 from broken_videos import encode, header_first, rotated, twenty_bad, write_video, zeroed
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmengine.registry import DefaultScope
+from strange_files import animated
 from test_reader_process import crash, hang
 
+from mmaction_kd.datasets.video_backends import with_auto
 from mmaction_kd.datasets.video_check import check_frames, check_videos
 from mmaction_kd.motion.gray_frames import UnusableVideo
 
@@ -68,6 +70,12 @@ def test_a_video_that_was_cut_anywhere(container, tmp_path):
         path.write_bytes(content[:length])
         with pytest.raises(UnusableVideo):
             check_frames(dict(filename=str(path)))
+
+
+def test_what_only_another_reader_reads_is_whole_for_a_pipeline_with_auto(tmp_path):
+    animated(tmp_path / 'a.gif')
+    assert 'pyav and opencv can read it' in check(tmp_path, ['a.gif'])['a.gif']
+    assert check(tmp_path, ['a.gif'], with_auto(PIPELINE)) == {'a.gif': None}
 
 
 UNUSUAL = dict(

@@ -7,7 +7,9 @@ import cv2
 import decord
 import numpy as np
 import pytest
+from strange_files import WRITERS, rendered
 
+from mmaction_kd.datasets import video_backends
 from mmaction_kd.motion.gray_frames import FrameFolder, UnusableVideo, VideoFile
 from mmaction_kd.motion.video_motion import MotionSettings, video_motion
 
@@ -41,6 +43,19 @@ def test_a_folder_of_its_frames_is_the_video(tiny_video, frame_folder):
 
 def test_without_an_extension_mp4_is_meant(tiny_video):
     assert VideoFile(str(tiny_video.with_suffix(''))).open()[0] == 60
+
+
+@pytest.mark.parametrize('name', ['animated.gif', 'stream.ts'])
+@pytest.mark.parametrize('without', ['', 'pyav'])
+def test_what_decord_does_not_read_is_read_by_the_next_reader(name, without, tmp_path, monkeypatch):
+    """Forward, again, and back."""
+    monkeypatch.setattr(video_backends, 'is_installed', lambda backend: backend != without)
+    num_frames, read = VideoFile(str(WRITERS[name](tmp_path / name))).open()
+    gray = [cv2.cvtColor(np.array(f), cv2.COLOR_RGB2GRAY).astype(int) for f in rendered(name)]
+    assert num_frames == len(gray)
+    for t in (0, 1, 7, 7, 8, 2, 19):
+        errors = [np.abs(read(t) - other).mean() for other in gray]
+        assert np.argmin(errors) == t
 
 
 def test_no_usable_file(tiny_video, tmp_path):

@@ -1,6 +1,8 @@
 """One call from a config, a checkpoint and a file to the action: three doors, one answer."""
 
+import re
 import runpy
+import shutil
 import sys
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from mmaction.apis import MMAction2Inferencer, inference_recognizer, init_recognizer
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from strange_files import animated
 from tool_runs import ROOT, TINY
 
 from mmaction_kd.registry import MODELS
@@ -94,10 +97,50 @@ def test_predict_without_names_prints_numbers(
     assert lines[5].startswith(f'  {best} {sample.pred_score[best]:.2f}, ')
 
 
-def test_predict_says_which_video_is_missing(model_files, tiny_video, monkeypatch, capsys):
-    with pytest.raises(SystemExit, match='2'):
-        predict(monkeypatch, capsys, *model_files, tiny_video, 'no.mp4')
-    assert 'there is no video no.mp4' in capsys.readouterr().err
+def answered(printed):
+    """The videos that an answer follows."""
+    lines = printed.splitlines()
+    return [lines[i - 1] for i, line in enumerate(lines) if line.startswith('  1 0.')]
+
+
+def test_predict_reports_a_missing_video_and_answers_the_others(
+    model_files, tiny_videos, monkeypatch, capsys
+):
+    videos = tiny_videos['short'], 'no.mp4', 'none/*.mp4', tiny_videos['long']
+    with pytest.raises(SystemExit, match='1'):
+        predict(monkeypatch, capsys, *model_files, *videos)
+    printed = capsys.readouterr()
+    assert answered(printed.out) == [str(tiny_videos[name]) for name in ('short', 'long')]
+    first, second = printed.err.splitlines()[-2:]
+    assert re.match(r'predict: no\.mp4 must be a video .* No such file or directory', first)
+    assert second.startswith('predict: none/*.mp4 must be a video')
+
+
+def test_predict_takes_a_folder_and_a_pattern(
+    model_files, tiny_videos, monkeypatch, capsys, tmp_path
+):
+    """Each file once, hidden ones and folders inside left out; a name like a pattern is a name."""
+    for name in ('b.mp4', 'a', '.hidden.mp4', 'in/c.mp4', '[ab].mp4'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(tiny_videos['short'], tmp_path / name)
+
+    def videos(*given):
+        printed = predict(monkeypatch, capsys, *model_files, *given)
+        return [name.removeprefix(f'{tmp_path}/') for name in answered(printed)]
+
+    assert videos(tmp_path) == ['[ab].mp4', 'a', 'b.mp4']
+    both = f'{tmp_path}/**/*.mp4', tmp_path / 'b.mp4'
+    assert videos(*both) == ['[ab].mp4', 'b.mp4', 'in/c.mp4']
+    assert videos(tmp_path / '[ab].mp4') == ['[ab].mp4']
+
+
+def test_predict_takes_whichever_reader_can(model_files, monkeypatch, capsys, tmp_path):
+    animated(tmp_path / 'a.gif')
+    with pytest.raises(SystemExit, match='1'):
+        predict(monkeypatch, capsys, *model_files, tmp_path / 'a.gif')
+    assert 'opencv can read it: set backend=' in capsys.readouterr().err
+    printed = predict(monkeypatch, capsys, *model_files, tmp_path / 'a.gif', '--backend', 'auto')
+    assert answered(printed) == [str(tmp_path / 'a.gif')]
 
 
 def test_predict_takes_no_checkpoint_of_other_classes(

@@ -1,7 +1,9 @@
 """Transforms."""
 
+from mmaction_kd.datasets.transforms.auto_video import AutoVideoDecode, AutoVideoInit
 from mmaction_kd.datasets.transforms.fitted_sample_frames import FittedSampleFrames
 from mmaction_kd.datasets.transforms.forward_opencv_decode import ForwardOpenCVDecode
+from mmaction_kd.datasets.transforms.forward_pyav_decode import CountingPyAVInit, ForwardPyAVDecode
 from mmaction_kd.datasets.transforms.load_frame_features import LoadFrameFeatures
 from mmaction_kd.datasets.transforms.partwise_decord_decode import PartwiseDecordDecode
 from mmaction_kd.datasets.transforms.pathway_pipelines import PathwayPipelines
@@ -11,8 +13,12 @@ from mmaction_kd.datasets.transforms.snap_frames import SnapFrames
 from mmaction_kd.datasets.transforms.uniform_three_crop import UniformThreeCrop
 
 __all__ = [
+    'AutoVideoDecode',
+    'AutoVideoInit',
+    'CountingPyAVInit',
     'FittedSampleFrames',
     'ForwardOpenCVDecode',
+    'ForwardPyAVDecode',
     'LoadFrameFeatures',
     'PartwiseDecordDecode',
     'PathwayPipelines',

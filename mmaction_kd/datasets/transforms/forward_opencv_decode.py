@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ class ForwardOpenCVDecode(BaseTransform):
         return f'{type(self).__name__}()'
 
 
-def read_forward(video: cv2.VideoCapture, inds: Sequence[int]) -> Iterator[np.ndarray]:
+def read_forward(video: cv2.VideoCapture, inds: Iterable[int]) -> Iterator[np.ndarray]:
     """Read frames.
 
     Args:

@@ -1,11 +1,9 @@
 """Several MMAction2 pipelines over one video, which is opened and decoded once."""
 
 import copy
-import importlib.util
 import keyword
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,35 +13,23 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
 from mmaction_kd.choices import check_range
+from mmaction_kd.datasets.reader_process import ReaderFault
+from mmaction_kd.datasets.transforms.auto_video import AutoVideoDecode, AutoVideoInit
 from mmaction_kd.datasets.transforms.shared_frames import SharedFrameSteps
+from mmaction_kd.datasets.video_backends import (
+    AUTO,
+    VIDEO_BACKENDS,
+    BackendSteps,
+    is_installed,
+    other_readers,
+)
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import TRANSFORMS
 
-
-class VideoBackend(NamedTuple):
-    """MMAction2's two steps that read a video file, and the package that makes their reader.
-
-    ``in_place`` is what decodes the same frames in place of the second, where that is faster.
-    """
-
-    init: str
-    decode: str
-    package: str
-    in_place: str | None = None
-
-
-VIDEO_BACKENDS = {
-    'decord': VideoBackend(
-        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.PartwiseDecordDecode'
-    ),
-    'pyav': VideoBackend('PyAVInit', 'PyAVDecode', package='av'),
-    'opencv': VideoBackend(
-        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.ForwardOpenCVDecode'
-    ),
-}
-INIT_STEPS = tuple(backend.init for backend in VIDEO_BACKENDS.values())
+INIT_STEPS = (*(backend.init for backend in VIDEO_BACKENDS.values()), 'AutoVideoInit')
 DECODE_STEPS = (
     *(backend.decode for backend in VIDEO_BACKENDS.values()),
+    'AutoVideoDecode',
     'RawFrameDecode',
     'ArrayDecode',
 )
@@ -74,10 +60,10 @@ class PathwayPipelines(BaseTransform):
             config: samplers, one ``*Decode`` step, and the rest up to ``PackActionInputs``.
             ``*Init`` and ``*Decode`` steps only lend their arguments, and only those of the
             kind that is used; the pathways must agree on these.
-        backend: What reads video files: ``decord``, ``pyav`` or ``opencv``. On the files tried they
-            give the same frames, but for rounding in some old AVI (2 of 255 at most), OpenCV in
-            the least CPU time. PyAV knows no number of frames of WebM and Matroska, and turns no
-            video whose header asks for it.
+        backend: What reads video files: ``decord``, ``pyav``, ``opencv``, or ``auto``, for each
+            file the first of these that can (:class:`AutoVideoInit`). On the files tried they give
+            the same frames, but for rounding in some old AVI (2 of 255 at most), OpenCV in the
+            least CPU time.
         inside: Maps a pathway's name to that of another, which samples first: what lies from the
             first to the last of its frames is the whole video to the samplers of the former. Both
             then see the same moment; the ends of a video that is longer than the other's clip are
@@ -135,11 +121,9 @@ class PathwayPipelines(BaseTransform):
             samplers, later_steps = _cut_at_decode(name, steps)
             self._samplers[name] = Compose(samplers)
             self._finishers[name] = SharedFrameSteps(later_steps)
-        init, decode, self._package, in_place = VIDEO_BACKENDS[backend]
-        self._init = Compose([_shrinking(_agreed_step(init, pathways), decode_short_side)])
-        agreed = _agreed_step(decode, pathways)
+        self._init, decode = _reading_steps(backend, pathways, decode_short_side)
         self._decoders = {
-            'filename': Compose([{**agreed, 'type': in_place or agreed['type']}]),
+            'filename': decode,
             'frame_dir': Compose([_agreed_step('RawFrameDecode', pathways)]),
             'array': Compose([_agreed_step('ArrayDecode', pathways)]),
         }
@@ -198,7 +182,7 @@ class PathwayPipelines(BaseTransform):
         """
         source = _source_key(results)
         origin = results[source] if source != 'array' else 'the array'
-        with _errors_naming(origin):
+        with _errors_naming(origin, self.backend):
             video = self._open(results) if source == 'filename' else results
         if video['total_frames'] < 1:
             raise ValueError(
@@ -215,7 +199,7 @@ class PathwayPipelines(BaseTransform):
             _check_indices(name, pathway['frame_inds'], first, last, origin)
 
         union = np.unique(np.concatenate([pathway['frame_inds'] for pathway in pathways.values()]))
-        with _errors_naming(origin):
+        with _errors_naming(origin, self.backend):
             decoded = self._decoders[source]({**video, 'frame_inds': union})
         imgs = dict(zip(union.tolist(), decoded.pop('imgs'), strict=True))
         # img_shape, original_shape, ... and the release of video_reader
@@ -246,8 +230,12 @@ class PathwayPipelines(BaseTransform):
     def _open(self, results: dict) -> dict:
         """Open the video file unless an earlier step did so with the same backend and size."""
         video = {'start_index': 0, 'modality': 'RGB', **results}
-        reader_package = type(video.get('video_reader')).__module__.split('.')[0]
-        if reader_package == self._package and self.decode_short_side is None:
+        if self.backend == AUTO:
+            is_open = video.get('video_reader') is not None and 'video_backend' in video
+        else:
+            package = type(video.get('video_reader')).__module__.split('.')[0]
+            is_open = package == VIDEO_BACKENDS[self.backend].package
+        if is_open and self.decode_short_side is None:
             return video
         for key in ('video_reader', 'avg_fps'):  # what another backend's Init may have left
             video.pop(key, None)
@@ -309,14 +297,15 @@ def _source_key(results: dict) -> str:
 
 
 @contextmanager
-def _errors_naming(origin: str) -> Iterator[None]:
+def _errors_naming(origin: str, backend: str) -> Iterator[None]:
     """Readers raise errors of many types, most of them without the file's name."""
     try:
         yield
     except Exception as error:
+        others = other_readers(origin, backend) if backend != AUTO else ''
         raise RuntimeError(
-            f'PathwayPipelines: {origin} must be readable, got {type(error).__name__}: {error}; '
-            'it may be missing, empty or broken.'
+            f'PathwayPipelines: {origin} must be readable, got {ReaderFault.of(error).reason}; '
+            f'{others or "it may be missing, empty or broken"}.'
         ) from error
 
 
@@ -344,23 +333,34 @@ def _check_names(pathways: Mapping[str, Sequence[dict]]) -> None:
 
 
 def _check_backend(backend: str) -> None:
-    if backend not in VIDEO_BACKENDS:
+    choices = [*VIDEO_BACKENDS, AUTO]
+    if backend not in choices:
         raise ValueError(
-            f'PathwayPipelines: backend must be one of {list(VIDEO_BACKENDS)}, got {backend!r}; '
+            f'PathwayPipelines: backend must be one of {choices}, got {backend!r}; '
             'folders of frames and arrays are recognised by themselves.'
         )
-    package = VIDEO_BACKENDS[backend].package
-    if importlib.util.find_spec(package) is None:
+    if backend != AUTO and not is_installed(backend):
+        package = VIDEO_BACKENDS[backend].package
         raise ImportError(
             f'PathwayPipelines: backend {backend!r} needs the package {package!r}, got none '
             f'installed; run `pip install {package}`.'
         )
 
 
-def _shrinking(init: dict, short_side: int | None) -> dict:
+def _reading_steps(
+    backend: str, pathways: Mapping[str, Sequence[dict]], short_side: int | None
+) -> tuple[Callable, Callable]:
+    """Build what opens and what decodes a video file, with the pathways' arguments."""
+    names = VIDEO_BACKENDS if backend == AUTO else (backend,)
+    inits = {name: _agreed_step(VIDEO_BACKENDS[name].init, pathways) for name in names}
+    decodes = {name: _agreed_step(VIDEO_BACKENDS[name].decode, pathways) for name in names}
+    if backend == AUTO:
+        return AutoVideoInit(inits).transform, AutoVideoDecode(decodes).transform
+    steps = BackendSteps(backend, inits[backend], decodes[backend])
     if short_side is None:
-        return init
-    return {**init, 'type': 'mmaction_kd.ShrinkingDecordInit', 'short_side': short_side}
+        return steps.init, steps.decode
+    shrinking = {'type': 'mmaction_kd.ShrinkingDecordInit', 'short_side': short_side}
+    return TRANSFORMS.build({**inits[backend], **shrinking}), steps.decode
 
 
 def _check_inside(inside: Mapping[str, str], pathways: Mapping[str, Sequence[dict]]) -> None:

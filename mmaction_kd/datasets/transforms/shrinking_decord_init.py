@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os.path
 from typing import Any
 
 from mmaction.datasets.transforms import DecordInit
 
 from mmaction_kd.choices import check_range
+from mmaction_kd.host_fixes.video_readers import as_named
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import TRANSFORMS
 
@@ -49,7 +49,7 @@ class ShrinkingDecordInit(DecordInit):
         scale = self.short_side / min(height, width)
         if scale >= 1:
             return reader
-        name = filename if os.path.splitext(filename)[1] else f'{filename}.mp4'  # as the host does
+        name = as_named(filename, self.file_client.isfile)
         return VideoReader(
             io.BytesIO(self.file_client.get(name)),
             num_threads=self.num_threads,

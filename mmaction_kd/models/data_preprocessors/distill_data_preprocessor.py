@@ -55,7 +55,7 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
                 raise ValueError(
                     f'DistillDataPreprocessor: {name} must not blend, got '
                     f'{type(preprocessor.blending).__name__}; a blended video has no one class '
-                    'whose teacher is responsible, so remove `blending`.'
+                    'whose teacher is responsible, so set data_preprocessor=dict(blending=None).'
                 )
 
     def forward(self, data: dict, training: bool = False) -> dict:

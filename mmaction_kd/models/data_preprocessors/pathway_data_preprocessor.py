@@ -43,7 +43,7 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
                 raise ValueError(
                     f'PathwayDataPreprocessor: {name} must not blend, got '
                     f'{type(preprocessor.blending).__name__}; pathways would be mixed '
-                    'differently, so remove `blending`.'
+                    f'differently, so set data_preprocessor=dict(blending=None) in {name}.'
                 )
             self.pathways[name] = preprocessor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
@@ -16,6 +17,9 @@ from mmaction_kd.loaded_weights import check_next_load
 from mmaction_kd.registry import MODELS, SCOPE
 
 RecognizerConfig = str | Mapping
+
+NO_WEIGHTS = dict(pretrained=None, pretrained_type=None, pretrained2d=False, clip_pretrained=False)
+"""By what MMAction2's backbones fetch weights, and what makes them fetch none."""
 
 
 def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | None]:
@@ -51,14 +55,29 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
             "A recognizer must be named by type=, config= or a config's path, got keys "
             f'{sorted(changes)}; see split_recognizer_config.'
         )
-    if checkpoint is not None:  # it brings the backbone's weights: nothing else to fetch
-        backbone = changes.get('backbone', {})
-        for key in ('pretrained', 'init_cfg'):
-            if backbone.get(key) is not None:
-                backbone[key] = None
-        if backbone.get('pretrained2d'):  # by it Swin loads `pretrained` also where that is None
-            backbone['pretrained2d'] = False
+    if checkpoint is not None:
+        _drop_other_weights(changes)
     return changes, checkpoint
+
+
+def _drop_other_weights(part: Any) -> None:
+    """A checkpoint brings all weights: nothing else, such as ImageNet's, is to be fetched."""
+    if isinstance(part, dict):
+        for key, nothing in NO_WEIGHTS.items():
+            if part.get(key, nothing) != nothing:
+                part[key] = nothing
+        if _is_pretrained(part.get('init_cfg')):
+            part['init_cfg'] = None
+        if str(part.get('type')).startswith('torchvision.') and part.get('weights') is not None:
+            part['weights'] = None
+        part = list(part.values())
+    for inner in part if isinstance(part, (list, tuple)) else ():
+        _drop_other_weights(inner)
+
+
+def _is_pretrained(init_cfg: Any) -> bool:
+    steps = init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]
+    return any(isinstance(step, Mapping) and step.get('type') == 'Pretrained' for step in steps)
 
 
 def build_recognizer(cfg: RecognizerConfig) -> tuple[BaseModel, str | None]:
@@ -74,7 +93,15 @@ def build_recognizer(cfg: RecognizerConfig) -> tuple[BaseModel, str | None]:
     scope = DefaultScope.get_current_instance()
     if scope is None or scope.scope_name in ('mmengine', SCOPE):
         changes.setdefault('_scope_', 'mmaction')
-    return MODELS.build(changes), checkpoint
+    recognizer = MODELS.build(changes)
+    if checkpoint is not None:  # some of these are on by default
+        for module in recognizer.modules():
+            for key, nothing in NO_WEIGHTS.items():
+                if getattr(module, key, nothing) != nothing:
+                    setattr(module, key, nothing)
+            if _is_pretrained(getattr(module, 'init_cfg', None)):
+                module.init_cfg = None
+    return recognizer, checkpoint
 
 
 def load_recognizer(

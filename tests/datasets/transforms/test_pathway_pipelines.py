@@ -17,7 +17,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmaction_kd.datasets import PathwayPipelines
-from mmaction_kd.datasets.transforms import ForwardOpenCVDecode
+from mmaction_kd.datasets.transforms import ForwardOpenCVDecode, ForwardPyAVDecode
 from mmaction_kd.video_names import video_path
 
 READERS = dict(
@@ -200,8 +200,7 @@ def test_rawframe_dataset(tmp_path):
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_opens_and_decodes_once(tiny_video, monkeypatch, backend):
     init, decode = (getattr(stock_transforms, step) for step in READERS[backend])
-    if backend == 'opencv':
-        decode = ForwardOpenCVDecode
+    decode = dict(opencv=ForwardOpenCVDecode, pyav=ForwardPyAVDecode).get(backend, decode)
     asked = {init: [], decode: []}
     for step, calls in asked.items():
 
@@ -434,7 +433,7 @@ def test_refuses_a_name_that_a_config_can_not_hold(name):
 
 @pytest.mark.parametrize('backend', ['cuda', 'rawframes'])
 def test_refuses_an_unknown_backend(backend):
-    choices = r"must be one of \['decord', 'pyav', 'opencv'\], got"
+    choices = r"must be one of \['decord', 'pyav', 'opencv', 'auto'\], got"
     with pytest.raises(ValueError, match=f"{choices} '{backend}'"):
         PathwayPipelines(train_pathways(), backend)
 

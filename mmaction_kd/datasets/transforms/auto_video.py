@@ -1,0 +1,150 @@
+"""Whichever reader can, reads the video."""
+
+from __future__ import annotations
+
+import logging
+import os.path
+from collections.abc import Mapping
+
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+
+from mmaction_kd.choices import check_choice
+from mmaction_kd.datasets.container_length import how_cut
+from mmaction_kd.datasets.reader_process import ReaderFault
+from mmaction_kd.datasets.video_backends import VIDEO_BACKENDS, BackendSteps, is_installed
+from mmaction_kd.option_types import checked_options
+from mmaction_kd.registry import TRANSFORMS
+
+_logged: set[tuple[str, str]] = set()  # (ending, backend) in this process
+
+
+@TRANSFORMS.register_module()
+class AutoVideoInit(BaseTransform):
+    """Open a video with the first of decord, PyAV and OpenCV that can read it.
+
+    decord 0.6 does not read AV1, animated GIF, MPEG-TS or a video that is to be shown turned. A
+    reader can read a file when it opens it, knows how many frames there are, and decodes the first.
+    This depends on the file alone, so that its frames come from one reader in training, in test
+    and in each clip. A file that is shorter than its header promises goes to no other reader: they
+    would take it for whole.
+
+    It stands in DecordInit's place, before the samplers; :class:`AutoVideoDecode` stands in
+    DecordDecode's. ``PathwayPipelines(backend='auto')`` does so by itself. The log says once for
+    each kind of file, by its ending, which reader it was.
+
+    Args:
+        readers: arguments of MMAction2's own first step by the reader, e.g.
+            ``dict(decord=dict(num_threads=2))``.
+
+    Raises:
+        TypeError: ``readers`` is no dict.
+        ValueError: it names another reader.
+    """
+
+    @checked_options
+    def __init__(self, readers: Mapping[str, Mapping] | None = None) -> None:
+        self._readers = _built(type(self).__name__, init=readers)
+
+    def transform(self, results: dict) -> dict:
+        """Open.
+
+        Args:
+            results: the pipeline's dict, with ``filename``.
+
+        Returns:
+            What the reader's own step leaves, and its name as ``video_backend``.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            RuntimeError: no reader can read it, or it is cut.
+        """
+        path = str(results['filename'])
+        faults: dict[str, str] = {}
+        for name, steps in self._readers.items():
+            try:
+                opened = steps.open_checked(results)
+            except Exception as error:  # readers raise many types
+                if not faults:
+                    _check_there_and_whole(path, error)
+                faults[name] = ReaderFault.of(error).reason
+            else:
+                _log_once(path, name, faults)
+                return {**opened, 'video_backend': name}
+        missing = [name for name in VIDEO_BACKENDS if name not in self._readers]
+        faults |= dict.fromkeys(missing, 'not installed')
+        raise RuntimeError(f'no reader can read it ({_words(faults)})')
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class AutoVideoDecode(BaseTransform):
+    """Decode frames with the reader that :class:`AutoVideoInit` found.
+
+    Args:
+        readers: arguments of MMAction2's own second step by the reader.
+
+    Raises:
+        TypeError: ``readers`` is no dict.
+        ValueError: it names another reader.
+    """
+
+    @checked_options
+    def __init__(self, readers: Mapping[str, Mapping] | None = None) -> None:
+        self._readers = _built(type(self).__name__, decode=readers)
+
+    def transform(self, results: dict) -> dict:
+        """Decode.
+
+        Args:
+            results: the pipeline's dict.
+
+        Returns:
+            What the reader's own step leaves.
+
+        Raises:
+            Exception: whatever the reader raises.
+        """
+        return self._readers[results['video_backend']].decode(results)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def _built(owner: str, **arguments: Mapping[str, Mapping] | None) -> dict[str, BackendSteps]:
+    """The steps of each reader that is installed, in the order in which they are tried."""
+    [(step, readers)] = arguments.items()
+    for name in readers or ():
+        check_choice(owner, 'readers', name, tuple(VIDEO_BACKENDS))
+    return {
+        name: BackendSteps(name, **{step: (readers or {}).get(name)})
+        for name in VIDEO_BACKENDS
+        if is_installed(name)
+    }
+
+
+def _check_there_and_whole(path: str, error: Exception) -> None:
+    if isinstance(error, FileNotFoundError):
+        raise error
+    if os.path.isfile(path) and (cut := how_cut(path)):
+        raise RuntimeError(cut) from error
+
+
+def _log_once(path: str, name: str, faults: dict[str, str]) -> None:
+    ending = os.path.splitext(path)[1].lower()
+    if (ending, name) in _logged:
+        return
+    _logged.add((ending, name))
+    kind = f'{ending} files' if ending else 'files without an ending'
+    why = f', which others do not ({_words(faults)})' if faults else ''
+    print_log(
+        f'AutoVideoInit: {name} reads {kind} such as {path}{why}.',
+        logger='current',
+        level=logging.INFO,
+    )
+
+
+def _words(faults: dict[str, str]) -> str:
+    return '; '.join(f'{name}: {reason}' for name, reason in faults.items())

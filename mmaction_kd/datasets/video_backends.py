@@ -1,0 +1,182 @@
+"""The readers of video files, and which of them can read a file."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os.path
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from mmaction.utils import get_str_type
+
+from mmaction_kd.datasets.container_length import how_cut
+from mmaction_kd.files.held_back_stderr import held_back_stderr
+from mmaction_kd.registry import TRANSFORMS
+
+AUTO = 'auto'
+
+
+class VideoBackend(NamedTuple):
+    """MMAction2's two steps that read a video file, and the package that makes their reader.
+
+    ``init_in_place`` and ``in_place`` give the same frames in place of the two, where they are
+    faster or know more.
+    """
+
+    init: str
+    decode: str
+    package: str
+    in_place: str | None = None
+    init_in_place: str | None = None
+    only_forward: bool = False
+    """An open reader can not go back to the first frame."""
+
+
+VIDEO_BACKENDS = {
+    'decord': VideoBackend(
+        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.PartwiseDecordDecode'
+    ),
+    'pyav': VideoBackend(
+        'PyAVInit',
+        'PyAVDecode',
+        package='av',
+        in_place='mmaction_kd.ForwardPyAVDecode',
+        init_in_place='mmaction_kd.CountingPyAVInit',
+        only_forward=True,
+    ),
+    'opencv': VideoBackend(
+        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.ForwardOpenCVDecode'
+    ),
+}
+"""In the order in which ``auto`` tries them."""
+
+
+def is_installed(backend: str) -> bool:
+    """Whether the package of a backend is there, without importing it."""
+    return importlib.util.find_spec(VIDEO_BACKENDS[backend].package) is not None
+
+
+class BackendSteps:
+    """The two steps of a backend.
+
+    Args:
+        backend: 'decord', 'pyav' or 'opencv'.
+        init: arguments of MMAction2's first step.
+        decode: likewise of the second.
+    """
+
+    def __init__(
+        self, backend: str, init: Mapping | None = None, decode: Mapping | None = None
+    ) -> None:
+        of = VIDEO_BACKENDS[backend]
+        self._only_forward = of.only_forward
+        self.init = TRANSFORMS.build(
+            {**(init or {}), 'type': of.init_in_place or f'mmaction.{of.init}'}
+        )
+        self.decode = TRANSFORMS.build(
+            {**(decode or {}), 'type': of.in_place or f'mmaction.{of.decode}'}
+        )
+
+    def open_checked(self, video: dict) -> dict:
+        """Open a video file, and see that its first frame can be decoded.
+
+        Args:
+            video: what a pipeline knows, with ``filename``.
+
+        Returns:
+            What the first step left, at the first frame.
+
+        Raises:
+            Exception: whatever the reader raises.
+        """
+        with held_back_stderr():
+            opened = self.init(dict(video))
+            if opened['total_frames'] < 1:
+                raise ValueError('there is no frame')
+            self.decode({**opened, 'frame_inds': np.zeros(1, int)})
+            return self.init(dict(video)) if self._only_forward else opened
+
+
+def readers_of(filename: str) -> list[str]:
+    """The installed backends that can open a video file and decode its first frame.
+
+    Args:
+        filename: path of a local file; of any other, and of one that is cut, none is named.
+
+    Returns:
+        Their names.
+    """
+    found: list[str] = []
+    if not os.path.isfile(filename) or how_cut(filename):
+        return found
+    for name in VIDEO_BACKENDS:
+        if is_installed(name):
+            try:
+                usual_steps(name).open_checked(dict(filename=filename))
+            except Exception:  # readers raise many types
+                continue
+            found.append(name)
+    return found
+
+
+@functools.cache  # each new step warns anew that MMEngine's FileClient is old
+def usual_steps(backend: str) -> BackendSteps:
+    """The two steps of a backend with MMAction2's defaults."""
+    return BackendSteps(backend)
+
+
+def other_readers(filename: str, used: str) -> str:
+    """What to do about a file that a backend can not read.
+
+    Args:
+        filename: path.
+        used: the backend.
+
+    Returns:
+        A sentence's end that names those that read it; empty where none does, or where ``used``
+        does, so that something else is wrong.
+    """
+    found = readers_of(filename)
+    if used in found or not found:
+        return ''
+    return (
+        f'{" and ".join(found)} can read it: set backend={AUTO!r} (in a stock pipeline, '
+        'mmaction_kd.AutoVideoInit and mmaction_kd.AutoVideoDecode)'
+    )
+
+
+def with_auto(pipeline: Sequence[dict]) -> list[dict]:
+    """A pipeline whose videos are read by whichever backend can.
+
+    Args:
+        pipeline: configs of the steps, stock ones or PathwayPipelines.
+
+    Returns:
+        The same steps, in the place of those that open and decode a video AutoVideoInit and
+        AutoVideoDecode, with their arguments.
+    """
+    steps = []
+    for step in pipeline:
+        kind = get_str_type(step['type']).rpartition('.')[2]
+        for name, of in VIDEO_BACKENDS.items():
+            if kind in (of.init, of.decode):
+                auto = 'AutoVideoInit' if kind == of.init else 'AutoVideoDecode'
+                arguments = {key: value for key, value in step.items() if key != 'type'}
+                step = dict(type=f'mmaction_kd.{auto}', readers={name: arguments})
+        steps.append(dict(step, backend=AUTO) if kind == 'PathwayPipelines' else step)
+    return steps
+
+
+def used_backend(steps: Sequence) -> str | None:
+    """The backend whose own step opens the videos of a pipeline.
+
+    Args:
+        steps: built transforms.
+
+    Returns:
+        Its name, None where no such step is there.
+    """
+    kinds = {base.__name__ for step in steps for base in type(step).__mro__}
+    return next((name for name, of in VIDEO_BACKENDS.items() if of.init in kinds), None)
