@@ -374,6 +374,20 @@ def probe_validation():
     assert validated == [1, 2, 2], 'epoch 2 was never validated'
 
 
+def probe_activation_checkpointing():
+    """Weights whose input needs no gradient learn, and a batch is counted once."""
+    import torch
+    from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+    from torch import nn
+
+    backbone = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model = nn.Sequential(backbone, nn.Linear(2, 1))
+    turn_on_activation_checkpointing(model, ['0'])
+    model(torch.randn(4, 2)).sum().backward()
+    assert backbone[0].weight.grad is not None, 'the backbone has no gradient'
+    assert backbone[1].num_batches_tracked == 1
+
+
 # What each probe says on the bare host.
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
@@ -401,6 +415,7 @@ PROBES = {
     probe_former: r'only \[\] are left',
     probe_last_whole: r'epoch_2\.pth was found, which is cut short',
     probe_validation: r'never validated|Weights only load failed',
+    probe_activation_checkpointing: r'the backbone has no gradient',
 }
 
 

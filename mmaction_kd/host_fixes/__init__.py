@@ -6,6 +6,7 @@ what became of them.
 """
 
 from mmaction_kd.host_fixes import (
+    activation_checkpointing,
     checkpoint_loader,
     config_packages,
     missing_modules,
@@ -28,6 +29,7 @@ MENDS: tuple[Mend, ...] = (
     *model_methods.MENDS,
     *pretrained_weights.MENDS,
     *whole_checkpoints.MENDS,
+    *activation_checkpointing.MENDS,
 )
 
 
