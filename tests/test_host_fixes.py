@@ -374,6 +374,19 @@ def probe_validation():
     assert validated == [1, 2, 2], 'epoch 2 was never validated'
 
 
+def probe_early_stop():
+    """As EarlyStoppingHook stops it, between two checkpoints."""
+    from mmengine.hooks import CheckpointHook, Hook
+
+    class StopInTheFirst(Hook):
+        def after_train_epoch(self, runner):
+            runner.train_loop.stop_training = True
+
+    hooks = [CheckpointHook(interval=5), StopInTheFirst()]
+    make_runner(default_hooks=dict(checkpoint=None), custom_hooks=hooks).train()
+    assert Path('work/epoch_1.pth').exists(), 'the stopped training saved nothing'
+
+
 def probe_activation_checkpointing():
     """Weights whose input needs no gradient learn, and a batch is counted once."""
     import torch
@@ -415,6 +428,7 @@ PROBES = {
     probe_former: r'only \[\] are left',
     probe_last_whole: r'epoch_2\.pth was found, which is cut short',
     probe_validation: r'never validated|Weights only load failed',
+    probe_early_stop: r'the stopped training saved nothing|Weights only load failed',
     probe_activation_checkpointing: r'the backbone has no gradient',
 }
 
