@@ -387,6 +387,25 @@ def probe_early_stop():
     assert Path('work/epoch_1.pth').exists(), 'the stopped training saved nothing'
 
 
+def probe_frame_rate():
+    """A video of 10 frames a second, sampled as if it had 5: every second frame."""
+    import cv2
+    import numpy as np
+    from mmaction.datasets import transforms
+
+    video = cv2.VideoWriter('a.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 32))
+    for _ in range(40):
+        video.write(np.zeros((32, 32, 3), np.uint8))
+    video.release()
+    readers = [transforms.OpenCVInit()]
+    if importlib.util.find_spec('av'):
+        readers.append(transforms.PyAVInit())
+    sample = transforms.SampleFrames(clip_len=8, target_fps=5, test_mode=True)
+    for reader in readers:
+        results = sample(reader(dict(filename='a.mp4', start_index=0)))
+        assert np.ptp(results['frame_inds']) == 15, 'target_fps had no effect'
+
+
 def probe_activation_checkpointing():
     """Weights whose input needs no gradient learn, and a batch is counted once."""
     import torch
@@ -429,6 +448,7 @@ PROBES = {
     probe_last_whole: r'epoch_2\.pth was found, which is cut short',
     probe_validation: r'never validated|Weights only load failed',
     probe_early_stop: r'the stopped training saved nothing|Weights only load failed',
+    probe_frame_rate: r'target_fps had no effect',
     probe_activation_checkpointing: r'the backbone has no gradient',
 }
 

@@ -226,7 +226,9 @@ WRONG_VALUES = dict(
         ce_norm_degenerate=RATIO,
         conf_temperature=(*CHOICE, 2),
     ),
-    MBDRecognizer=dict(features=(dict(local='backbone'), dict(local_pathway={}))),
+    MBDRecognizer=dict(
+        features=(dict(local='backbone'), dict(local_pathway={})), test_cfg=(dict(other=True),)
+    ),
     OpticalFlowSubset=dict(subset=CHOICE),
     PathwayPipelines=dict(
         pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT

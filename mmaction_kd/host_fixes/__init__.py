@@ -9,6 +9,7 @@ from mmaction_kd.host_fixes import (
     activation_checkpointing,
     checkpoint_loader,
     config_packages,
+    frame_rates,
     missing_modules,
     model_methods,
     numpy_two,
@@ -30,6 +31,7 @@ MENDS: tuple[Mend, ...] = (
     *pretrained_weights.MENDS,
     *whole_checkpoints.MENDS,
     *activation_checkpointing.MENDS,
+    *frame_rates.MENDS,
 )
 
 
