@@ -374,7 +374,52 @@ def probe_validation():
     assert validated == [1, 2, 2], 'epoch 2 was never validated'
 
 
-# What each probe says on the bare host.
+def probe_early_stop():
+    """As EarlyStoppingHook stops it, between two checkpoints."""
+    from mmengine.hooks import CheckpointHook, Hook
+
+    class StopInTheFirst(Hook):
+        def after_train_epoch(self, runner):
+            runner.train_loop.stop_training = True
+
+    hooks = [CheckpointHook(interval=5), StopInTheFirst()]
+    make_runner(default_hooks=dict(checkpoint=None), custom_hooks=hooks).train()
+    assert Path('work/epoch_1.pth').exists(), 'the stopped training saved nothing'
+
+
+def probe_frame_rate():
+    """A video of 10 frames a second, sampled as if it had 5: every second frame."""
+    import cv2
+    import numpy as np
+    from mmaction.datasets import transforms
+
+    video = cv2.VideoWriter('a.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 32))
+    for _ in range(40):
+        video.write(np.zeros((32, 32, 3), np.uint8))
+    video.release()
+    readers = [transforms.OpenCVInit()]
+    if importlib.util.find_spec('av'):
+        readers.append(transforms.PyAVInit())
+    sample = transforms.SampleFrames(clip_len=8, target_fps=5, test_mode=True)
+    for reader in readers:
+        results = sample(reader(dict(filename='a.mp4', start_index=0)))
+        assert np.ptp(results['frame_inds']) == 15, 'target_fps had no effect'
+
+
+def probe_activation_checkpointing():
+    """Weights whose input needs no gradient learn, and a batch is counted once."""
+    import torch
+    from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+    from torch import nn
+
+    backbone = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model = nn.Sequential(backbone, nn.Linear(2, 1))
+    turn_on_activation_checkpointing(model, ['0'])
+    model(torch.randn(4, 2)).sum().backward()
+    assert backbone[0].weight.grad is not None, 'the backbone has no gradient'
+    assert backbone[1].num_batches_tracked == 1
+
+
 def probe_printed_content():
     import decord
 
@@ -445,6 +490,7 @@ def probe_tanet():
     assert torch.equal(loaded, weights['layer3.2.conv2.weight'])
 
 
+# What each probe says on the bare host.
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
     probe_two_processes: r'torch\.cuda\.set_device\(local_rank\)',
@@ -476,6 +522,9 @@ PROBES = {
     probe_ending: r'No such file or directory: .*clip\.mp4',
     probe_testing_views: r'only compatible with batch_size == 1',
     probe_tanet: r'elsewhere\.pth',
+    probe_early_stop: r'the stopped training saved nothing|Weights only load failed',
+    probe_frame_rate: r'target_fps had no effect',
+    probe_activation_checkpointing: r'the backbone has no gradient',
 }
 
 

@@ -239,7 +239,9 @@ WRONG_VALUES = dict(
         conf_temperature=(*CHOICE, 2),
     ),
     LoadFrameFeatures=dict(frame_interval=COUNT, batch_size=COUNT),
-    MBDRecognizer=dict(features=(dict(local='backbone'), dict(local_pathway={}))),
+    MBDRecognizer=dict(
+        features=(dict(local='backbone'), dict(local_pathway={})), test_cfg=(dict(other=True),)
+    ),
     OpticalFlowSubset=dict(subset=CHOICE),
     PathwayPipelines=dict(
         pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT

@@ -12,6 +12,7 @@ configs are made from it and left in DIR/configs, each a file that tools/train.p
 Subsets are measured on its training videos, by their optical flow, unless CONFIG says at its top
 ``subsets='ucf101'`` or ``'hmdb51'``: those of the paper.
 
+All configs are checked before the first training: data sets read, models built, losses computed.
 Each step is a command of tools/, which is printed. What is done is not done again: killed and
 started with the same arguments, the run goes on, within a training, too. Results come to
 DIR/results.json. One machine; for more, launch the steps or the configs of configs/dtkd yourself.
@@ -24,22 +25,28 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.class_subsets import SHIPPED, ClassSubsets, load_subsets
-from mmaction_kd.files.last_checkpoint import find_last_checkpoint
+from mmaction_kd.files.last_checkpoint import last_of_ended
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
-from mmaction_kd.study.launch import is_trained, newest_test
+from mmaction_kd.study.check_config import LOADERS, ConfigCheck
+from mmaction_kd.study.launch import newest_test, saves_apart
 
 TOOLS = Path(__file__).parent
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+PER_CLASS = ('class_weight', 'samples_per_cls')
+"""Settings of losses with a number for each class."""
+METRICS = ('acc/top1', 'acc/top5', 'acc/mean1')
+"""That every step reports at validation."""
 HOOKS = dict(
     distill_report='DistillReportHook',
     loaded_weights='LoadedWeightsHook',
@@ -112,15 +119,48 @@ def teacher_config(baseline: Config, name: str, subsets: ClassSubsets, path: Pat
                 dataset=cfg[loader].dataset,
             )
     head = cfg.model.cls_head
+    if head.get('loss_cls') is not None:
+        cut_per_class(head.loss_cls, head.num_classes, classes)
     head.num_classes = len(classes)
-    weights = head.get('loss_cls', {}).get('class_weight')
-    if weights is not None:
-        head.loss_cls.class_weight = [weights[i] for i in classes]
     if cfg.get('test_evaluator') is not None:
         cfg.test_evaluator = dict(type='AccMetric')
     if cfg.get('val_evaluator') is not None:
         cfg.val_evaluator = dict(type='AccMetric')
     return cfg
+
+
+def cut_per_class(loss: Any, num_classes: int, classes: list[int], path: str = 'loss_cls') -> None:
+    """Leave in a loss's config the settings of some of the classes.
+
+    Args:
+        loss: its config, or a part of it, which is changed.
+        num_classes: K.
+        classes: which of the K remain, in order.
+        path: of this part, for the error.
+
+    Raises:
+        ValueError: a list of K numbers has a name that does not say whether it is of the classes,
+            or one that does has not K numbers.
+    """
+    if isinstance(loss, (list, tuple)):
+        for place, part in enumerate(loss):
+            cut_per_class(part, num_classes, classes, f'{path}.{place}')
+    if not isinstance(loss, Mapping):
+        return
+    for key, value in loss.items():
+        numbers = isinstance(value, (list, tuple)) and all(
+            isinstance(x, int | float) for x in value
+        )
+        if numbers and key in PER_CLASS and len(value) == num_classes:
+            loss[key] = [value[i] for i in classes]
+        elif numbers and (len(value) == num_classes or (key in PER_CLASS and value)):
+            raise ValueError(
+                f"dtkd: the teachers' {path} must have the numbers of their own classes, got "
+                f'{key} with {len(value)} numbers for {num_classes} classes; what is cut to those '
+                f'of a teacher are lists of {num_classes} numbers named {" or ".join(PER_CLASS)}.'
+            )
+        else:
+            cut_per_class(value, num_classes, classes, f'{path}.{key}')
 
 
 def student_config(
@@ -132,7 +172,7 @@ def student_config(
         baseline: config of a recognizer over all classes.
         loss: config of the distillation loss.
         subsets: file of the subsets.
-        teachers: of each teacher its config and its checkpoint.
+        teachers: of each teacher its config and its work dir.
 
     Returns:
         The config.
@@ -164,6 +204,26 @@ def evaluated_by_subset(cfg: Config, subsets: Path) -> Config:
     return cfg
 
 
+def check_monitored(cfg: Config) -> None:
+    """Refuse to choose checkpoints or to stop by a metric that not all steps report.
+
+    Args:
+        cfg: of the baseline.
+    """
+    if cfg.get('val_evaluator') is None:
+        return
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    for hook in hooks:
+        for key in ('save_best', 'monitor'):
+            named = hook.get(key) if isinstance(hook, Mapping) else None
+            unknown = {*([named] if isinstance(named, str) else named or ())} - {'auto', *METRICS}
+            if unknown:
+                sys.exit(
+                    f'dtkd: {key} of {hook.type} must be of the metrics of all steps, '
+                    f'{", ".join(METRICS)}, got {sorted(unknown)}.'
+                )
+
+
 class Procedure:
     """The steps, each done once.
 
@@ -175,6 +235,7 @@ class Procedure:
         self.work, self.devices, self.args = args.work_dir, args.devices, args
         self.configs = self.work / 'configs'
         self.results_file = self.work / 'results.json'
+        self.subsets_file = self.work / 'subsets.json'
         self.baseline = Config.fromfile(args.config)
         self.baseline.merge_from_dict(args.cfg_options)
         hooks = self.baseline.setdefault('default_hooks', {})
@@ -186,6 +247,9 @@ class Procedure:
         self.given: Path | None = args.subsets
         if args.subsets is None and args.threshold is None and named in SHIPPED:
             self.given = Path(named)
+        check_monitored(self.baseline)
+        saves_apart(self.baseline, self.work.name)
+        self._checks = ConfigCheck()
         self._remember(
             dict(
                 baseline=self.baseline.pretty_text,
@@ -210,6 +274,8 @@ class Procedure:
 
     def run(self) -> None:
         """All steps, in order."""
+        if not (self.given or self.args.configs_only or self.subsets_file.exists()):
+            self.check_with_some_subsets()
         subsets_file = self.measure_subsets()
         subsets = load_subsets(subsets_file)
         taken = sorted({'baseline', 'bskd', 'dtkd', 'configs'} & set(subsets.names))
@@ -220,24 +286,60 @@ class Procedure:
             )
         for name, classes in subsets.names.items():
             print(f'{name}: {", ".join(classes)}', flush=True)
-        configs = self.made_configs(subsets_file, subsets)
-        for name, config in configs.items():
-            self.write(name, config)
+        configs = self.made_configs(subsets_file, subsets, self.configs)
+        if not self.args.configs_only:
+            self.check(configs)
         if self.args.configs_only:
             print(f'configs: {", ".join(str(self.configs / f"{name}.py") for name in configs)}')
             return
-        for name, config in configs.items():
-            self.train_and_test(name, config)
+        for name in configs:
+            self.train_and_test(name)
         print(table(self.results(), subsets.names))
 
-    def made_configs(self, subsets_file: Path, subsets: ClassSubsets) -> dict[str, Config]:
-        """The configs of all models, in the order in which they are trained."""
+    def check(self, configs: dict[str, Config], loaders: Iterable[str] = LOADERS) -> None:
+        """Stop where one of the trainings would.
+
+        Args:
+            configs: of all models.
+            loaders: those whose data sets are checked.
+        """
+        for name, config in configs.items():
+            try:
+                self._checks.check(config, loaders=loaders)
+            except ValueError as error:
+                sys.exit(f'dtkd: the config of {name} must build, got {error}')
+        print(f'checked: {", ".join(configs)}', flush=True)
+
+    def check_with_some_subsets(self) -> None:
+        """What does not depend on the subsets, before they are measured, which may take hours."""
+        names = tuple(str(i) for i in range(self.baseline.model.cls_head.num_classes))
+        half = (len(names) + 1) // 2
+        halves = dict(dynamic=names[:half], static=names[half:])
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, 'subsets.json')
+            write_whole(file, json.dumps(dict(classes=names, subsets=halves)))
+            configs = self.made_configs(file, ClassSubsets(names, halves), Path(folder))
+            self.check(dict(baseline=configs['baseline']))
+            self.check(configs, loaders=())
+
+    def made_configs(
+        self, subsets_file: Path, subsets: ClassSubsets, folder: Path
+    ) -> dict[str, Config]:
+        """Write the configs of all models into a folder.
+
+        Args:
+            subsets_file: which classes are whose.
+            subsets: its content.
+            folder: where to; each is named as its model.
+
+        Returns:
+            The configs, in the order in which they are trained.
+        """
         found = dict(baseline=evaluated_by_subset(self.baseline, subsets_file))
-        last = f'epoch_{self.baseline.train_cfg.max_epochs}.pth'
         teachers = {}
         for name in subsets.names:
             found[name] = teacher_config(self.baseline, name, subsets, subsets_file)
-            teachers[name] = (self.configs / f'{name}.py', self.work / name / last)
+            teachers[name] = (folder / f'{name}.py', self.work / name)
         kd = {k: v for k, v in self.args.distill_options.items() if k.startswith('kd_')}
         losses = dict(
             bskd=dict(type='mmaction_kd.BSKDLoss', **kd),
@@ -246,42 +348,39 @@ class Procedure:
         for name, loss in losses.items():
             config = student_config(self.baseline, loss, subsets_file, teachers)
             found[name] = evaluated_by_subset(config, subsets_file)
+        for name, config in found.items():
+            write_whole(folder / f'{name}.py', config.pretty_text)
         return found
 
     def measure_subsets(self) -> Path:
         """The file of the subsets, or the name of the paper's; made where none is given."""
         if self.given is not None:
             return self.given
-        path = self.work / 'subsets.json'
+        path = self.subsets_file
         if not path.exists():
-            config = self.write('baseline', self.baseline)
+            config = self.configs / 'baseline.py'
+            write_whole(config, self.baseline.pretty_text)
             classes = ['--classes', self.args.classes] if self.args.classes else []
             tool = TOOLS / 'data' / 'optical_flow_subsets.py'
             threshold = ['--threshold', self.args.threshold or 'q1']
             command([sys.executable, tool, config, '--out', path, *threshold, *classes])
         return path
 
-    def write(self, name: str, cfg: Config) -> Path:
-        """Write a config where its command finds it."""
-        path = self.configs / f'{name}.py'
-        write_whole(path, cfg.pretty_text)
-        return path
-
-    def train_and_test(self, name: str, cfg: Config) -> None:
-        """Train to the last epoch and test, as far as that is not done.
+    def train_and_test(self, name: str) -> None:
+        """Train to the end and test, as far as that is not done.
 
         Args:
-            name: of the config and of its folder.
-            cfg: the config, which is written already.
+            name: of the config, which is written already, and of its folder.
         """
         work, config = self.work / name, self.configs / f'{name}.py'
-        if not is_trained(work, cfg):
+        if last_of_ended(work) is None:
             script = TOOLS / 'dist_train.sh'
             command([script, config, self.devices, '--work-dir', work, '--resume'])
-        if not is_trained(work, cfg):
-            sys.exit(f'dtkd: {name} must have been trained to its end; see the log in {work}.')
+        checkpoint = last_of_ended(work)
+        if checkpoint is None:
+            sys.exit(f'dtkd: {name} must leave its last checkpoint; see the log in {work}.')
         if name not in self.results():
-            checkpoint, test = find_last_checkpoint(work), work / 'test'
+            test = work / 'test'
             script = TOOLS / 'dist_test.sh'
             command([script, config, checkpoint, self.devices, '--work-dir', test])
             found = self.results() | {name: newest_test(test)}
@@ -327,7 +426,10 @@ def main() -> None:
     args = parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with only_process(args.work_dir / '.lock', 'dtkd', args.work_dir, 'take another --work-dir'):
-        Procedure(args).run()
+        try:
+            Procedure(args).run()
+        except ValueError as error:
+            sys.exit(str(error))
 
 
 if __name__ == '__main__':

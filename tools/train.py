@@ -10,11 +10,13 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
+from mmaction_kd.files.last_checkpoint import forget_training_end, note_training_end
 from mmaction_kd.files.process_lock import only_process
 
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
@@ -104,7 +106,11 @@ def main() -> None:
     check_config_annotations(cfg, 'train_dataloader', 'val_dataloader')
     with alone_in(Path(cfg.work_dir), args.launcher):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        if is_main_process():
+            forget_training_end(runner.work_dir)
         runner.train()
+        if is_main_process():
+            note_training_end(runner.work_dir)
 
 
 if __name__ == '__main__':

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,13 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmaction_kd.choices import check_choice
 from mmaction_kd.class_subsets import SHIPPED, class_key, load_subsets
 from mmaction_kd.datasets.annotation_file import check_annotations
+from mmaction_kd.datasets.part_of_dataset import (
+    Part,
+    check_known,
+    innermost,
+    part_of,
+    prepare_data,
+)
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import DATASETS
 
@@ -27,7 +36,7 @@ class OpticalFlowSubset:
     Source: DTKD, sections 3.1 and 4.3.
 
     Args:
-        dataset: a data set of MMAction2, or its config.
+        dataset: a data set of MMAction2, a wrapper of one, or the config of either.
         subset: which subset, such as 'static' or 'dynamic'.
         subsets: path of the file with the subsets, or 'ucf101' or 'hmdb51' for the paper's own,
             see :func:`~mmaction_kd.class_subsets.load_subsets`; its classes are in the order of
@@ -36,7 +45,7 @@ class OpticalFlowSubset:
         lazy_init: as in MMEngine's wrappers.
 
     Raises:
-        TypeError: ``dataset`` is no data set of MMEngine's kind, or is a wrapper itself.
+        TypeError: ``dataset`` is no data set of MMEngine's kind, or another wrapper.
         ValueError: the file has no such subset, or does not know a class of the data set.
     """
 
@@ -52,12 +61,8 @@ class OpticalFlowSubset:
         me = type(self).__name__
         if isinstance(dataset, dict):
             dataset = ROOT_DATASETS.build(dict(dataset, lazy_init=True))
+        check_known(me, dataset)
         self.dataset = dataset
-        if not isinstance(self.dataset, BaseDataset):
-            raise TypeError(
-                f'{me}: dataset must be a data set that holds its own list of videos, got '
-                f'{type(self.dataset).__name__}; put the wrapper around {me} instead.'
-            )
         known = load_subsets(subsets)
         check_choice(me, 'subset', subset, tuple(known.names))
         named = self.dataset.metainfo.get('classes')
@@ -87,8 +92,8 @@ class OpticalFlowSubset:
 
     @property
     def test_mode(self) -> bool:
-        """That of the data set."""
-        return self.dataset.test_mode
+        """That of the data set; of several, whether one of them is scored."""
+        return any(inner.test_mode for inner in innermost(self.dataset))
 
     def full_init(self) -> None:
         """Load the annotations and choose.
@@ -99,35 +104,48 @@ class OpticalFlowSubset:
         """
         if self._fully_initialized:
             return
-        check_annotations(self.dataset)
+        for inner in innermost(self.dataset):
+            if not inner._fully_initialized:
+                check_annotations(inner)
         self.dataset.full_init()
-        self._indices = []
-        for index in range(len(self.dataset)):
-            info = self.dataset.get_data_info(index)
+        part, _ = part_of(self.dataset, self._chosen)
+        if not len(part):
+            files = ', '.join(str(inner.ann_file) for inner in innermost(self.dataset))
+            raise ValueError(
+                f"{type(self).__name__}: '{self.subset}' must have videos in "
+                f'{files or "the data set"}, got none of its {len(self._place)} classes.'
+            )
+        self.dataset = part
+        self._fully_initialized = True
+
+    def _chosen(self, dataset: BaseDataset) -> Part:
+        """The videos of the subset, with their new labels."""
+        kept = []
+        for index in range(len(dataset)):
+            info = dataset.get_data_info(index)
             label = info['label']
             if not isinstance(label, (int, np.integer)) or not 0 <= label < len(self.classes):
                 raise ValueError(
                     f'{type(self).__name__}: a label must be one of the {len(self.classes)} '
                     f'classes of {self.subsets}, got {label!r} in '
-                    f'{self.dataset.ann_file or "the data set"}; give the subsets of this data set.'
+                    f'{dataset.ann_file or "the data set"}; give the subsets of this data set.'
                 )
             if self.subsets in SHIPPED:
-                self._check_folder(info)
+                self._check_folder(info, dataset)
             if label in self._place:
-                self._indices.append(index)
-        if not self._indices:
-            raise ValueError(
-                f"{type(self).__name__}: '{self.subset}' must have videos in "
-                f'{self.dataset.ann_file or "the data set"}, got none of its {len(self._place)} '
-                'classes.'
-            )
-        self._fully_initialized = True
+                kept.append(index)
+        part = dataset.get_subset(kept)
+        part._metainfo = self.metainfo
+        if self.relabel:  # whatever the data set does with a video begins with its annotation
+            part.get_data_info = functools.partial(_relabelled, part, self._place)
+        return part, kept
 
-    def _check_folder(self, info: dict) -> None:
+    def _check_folder(self, info: dict, dataset: BaseDataset) -> None:
         """Refuse labels in another order than the paper's classes: a video's folder names its own.
 
         Args:
             info: annotation of the video.
+            dataset: it is of, for the error.
 
         Raises:
             ValueError: the folder is named as another class.
@@ -138,7 +156,7 @@ class OpticalFlowSubset:
             raise ValueError(
                 f"{type(self).__name__}: the labels must be those of '{self.subsets}', in which "
                 f'{folder} is {place}, got {info["label"]} for a video of that folder in '
-                f'{self.dataset.ann_file}; make the list of videos in the official order of the '
+                f'{dataset.ann_file}; make the list of videos in the official order of the '
                 'classes, or give the subsets of this data set as a file.'
             )
 
@@ -150,35 +168,30 @@ class OpticalFlowSubset:
             idx: its place in the subset.
 
         Returns:
-            What the data set gives, with the new ``label`` and ``sample_idx``.
+            What the data set gives, with the new ``label``.
         """
-        info = self.dataset.get_data_info(self._indices[idx])
-        if self.relabel:
-            info['label'] = self._place[int(info['label'])]
-        info['sample_idx'] = idx
-        return info
+        return self.dataset.get_data_info(idx)
+
+    @force_full_init
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Categories of a video, for ClassBalancedDataset, of a data set that has this method."""
+        return self.dataset.get_cat_ids(idx)
 
     @force_full_init
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.dataset)
 
+    @force_full_init
     def prepare_data(self, idx: int) -> Any:
         """This very video through the data set's pipeline, or None where it has none."""
-        return self.dataset.pipeline(self.get_data_info(idx))
+        return prepare_data(self.dataset, idx)
 
+    @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """A video through the data set's pipeline; in training another one where it has none.
+        """A video as the data set gives it; in training another of the subset where it has none."""
+        return self.dataset[idx]
 
-        Raises:
-            RuntimeError: the pipeline gave nothing, for a test video or again and again.
-        """
-        tries = 1 if self.dataset.test_mode else 1 + self.dataset.max_refetch
-        for _ in range(tries):
-            data = self.prepare_data(idx)
-            if data is not None:
-                return data
-            idx = np.random.randint(len(self))
-        raise RuntimeError(
-            f'{type(self).__name__}: the pipeline must return a sample, got None {tries} times in '
-            f"'{self.subset}' of {self.dataset.ann_file}; are its videos readable?"
-        )
+
+def _relabelled(dataset: BaseDataset, place: Mapping[int, int], idx: int) -> dict:
+    info = type(dataset).get_data_info(dataset, idx)
+    return {**info, 'label': place[int(info['label'])]}

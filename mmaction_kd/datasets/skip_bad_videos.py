@@ -17,6 +17,7 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.bad_videos_file import reasons_by_path, video_name
+from mmaction_kd.datasets.part_of_dataset import Choose, Part, part_of
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.video_backends import other_readers, used_backend
 from mmaction_kd.option_types import checked_options
@@ -187,6 +188,18 @@ class SkipBadVideos:
             idx: its place among those that are not left out.
         """
         return self.dataset.get_data_info(self._indices[idx])
+
+    def prepare_data(self, idx: int) -> Any:
+        """This very video through the data set's pipeline; an error or None where it is bad."""
+        return self.dataset.prepare_data(self._indices[idx])
+
+    def part(self, choose: Choose) -> Part:
+        """Some of the videos; see :func:`~mmaction_kd.datasets.part_of_dataset.part_of`."""
+        self.full_init()
+        inner, kept = part_of(self.dataset, choose)
+        part = type(self)(inner, self.max_share, self.seed, self.reader_timeout, self.known)
+        own = set(kept)
+        return part, [place for place, index in enumerate(self._indices) if index in own]
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:

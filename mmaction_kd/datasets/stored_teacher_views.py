@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import force_full_init
 from mmengine.logging import MMLogger
 
+from mmaction_kd.datasets.part_of_dataset import Choose, Part, part_of
 from mmaction_kd.option_types import checked_options
 from mmaction_kd.registry import DATASETS
 from mmaction_kd.stored_teachers.fingerprint import other_versions
@@ -37,7 +39,8 @@ class StoredTeacherViews:
     random numbers belong to the view, but only the student's go into the batch.
 
     Args:
-        dataset: config of a data set of MMAction2, as the store was made of it.
+        dataset: config of a data set of MMAction2, or of an OpticalFlowSubset of one, as the store
+            was made of it.
         store: folder of the store, see ``tools/store_teachers.py``.
         verify: compare the CRC-32 of each clip with the one that was stored. False trusts that a
             clip that is not bit-equal, such as of another decoder, is near enough.
@@ -90,7 +93,16 @@ class StoredTeacherViews:
                 f'{type(self).__name__}: {len(header.unusable)} of {header.videos} videos have '
                 'views that could not be made; others are taken in their place.'
             )
+        self._rows = list(range(len(self.dataset)))
         self._fully_initialized = True
+
+    @force_full_init
+    def part(self, choose: Choose) -> Part:
+        """Some of the videos; see :func:`~mmaction_kd.datasets.part_of_dataset.part_of`."""
+        part = copy.copy(self)
+        part.dataset, kept = part_of(self.dataset, choose)
+        part._rows = [self._rows[index] for index in kept]
+        return part, kept
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
@@ -127,7 +139,7 @@ class StoredTeacherViews:
             ValueError: the clip is not the one that the teachers saw.
         """
         view = int(np.random.randint(self.store.header.views))
-        stored = self.store.read(idx, view)
+        stored = self.store.read(self._rows[idx], view)
         return None if stored is None else self._sample(idx, view, stored)
 
     def _sample(self, idx: int, view: int, stored: StoredView) -> dict:

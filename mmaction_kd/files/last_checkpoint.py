@@ -13,15 +13,17 @@ from mmaction_kd.files.whole_file import write_whole
 
 CHECKPOINT_NOTE = 'last_checkpoint'  # MMEngine's
 VALIDATION_NOTE = 'last_validation'
-NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
+END_NOTE = 'training_end'
+NUMBERED = re.compile(r'(epoch|iter)_(?P<number>\d+)\.pth')
 
 
 def find_last_checkpoint(work_dir: str | Path) -> str | None:
     """The last whole checkpoint of a training, also where a kill or a full disk cut one short.
 
     It is the one that ``last_checkpoint`` names, or the one of that name in this folder, which may
-    have been moved. Where that is gone or not whole, it is the newest whole ``epoch_N.pth`` or
-    ``iter_N.pth``, and a warning says so.
+    have been moved. Where that is gone or not whole, it is the newest whole one beside it or here
+    whose name differs in the number alone (``epoch_N.pth`` or ``iter_N.pth`` where none is named),
+    and a warning says so.
 
     Args:
         work_dir: of the training.
@@ -41,10 +43,14 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
     for path in named:
         if is_whole(path):
             return str(path)
-    others = [path for path in folder.glob('*.pth') if NUMBERED.fullmatch(path.name)]
+    alike = _alike(Path(noted).name)
+    folders = {path.resolve(): path for path in (*[path.parent for path in named], folder)}
+    others = [
+        path for place in folders.values() for path in _files(place) if alike.fullmatch(path.name)
+    ]
     whole = [path for path in others if is_whole(path)]
     if whole:
-        newest = max(whole, key=_age)
+        newest = max(whole, key=lambda path: _age(path, alike))
         _warn(
             f'resume: {note} must name a whole checkpoint, got {_state(noted, named)}; {newest} is '
             'taken, the newest that is whole.'
@@ -123,9 +129,64 @@ def forget_validation(work_dir: str | Path) -> None:
     Path(work_dir, VALIDATION_NOTE).unlink(missing_ok=True)
 
 
-def _age(path: Path) -> tuple[int, int]:
+def note_training_end(work_dir: str | Path) -> None:
+    """Write down that a training has ended by itself, and with which checkpoint.
+
+    Args:
+        work_dir: of the training.
+    """
+    last = find_last_checkpoint(work_dir)
+    write_whole(Path(work_dir, END_NOTE), json.dumps(dict(checkpoint=last)) + '\n')
+
+
+def forget_training_end(work_dir: str | Path) -> None:
+    """It is about to go on.
+
+    Args:
+        work_dir: of the training.
+    """
+    Path(work_dir, END_NOTE).unlink(missing_ok=True)
+
+
+def last_of_ended(work_dir: str | Path) -> str | None:
+    """The last checkpoint of a training that has ended, whatever ended it and wherever it saved.
+
+    Args:
+        work_dir: of the training, by tools/train.py.
+
+    Returns:
+        Its path, or address; None where the training has not ended, or has left none, or the last
+        one is not whole any more.
+
+    Raises:
+        FileNotFoundError: there was one, and no whole one is left.
+    """
+    note = Path(work_dir, END_NOTE)
+    if not note.is_file():
+        return None
+    last, found = json.loads(note.read_text())['checkpoint'], find_last_checkpoint(work_dir)
+    return found if found and last and Path(found).name == Path(last).name else None
+
+
+def _alike(name: str) -> re.Pattern:
+    """Names with another last number; where there is none, the usual names."""
+    numbers = list(re.finditer(r'\d+', name))
+    if not numbers or name.startswith('best_'):
+        return NUMBERED
+    before, after = name[: numbers[-1].start()], name[numbers[-1].end() :]
+    return re.compile(rf'{re.escape(before)}(?P<number>\d+){re.escape(after)}')
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except (OSError, ValueError):  # ValueError: no name of a folder
+        return []
+
+
+def _age(path: Path, alike: re.Pattern) -> tuple[int, int]:
     """By when it was written, as a longer run may have left others; if all were copied, by name."""
-    return path.stat().st_mtime_ns, int(NUMBERED.fullmatch(path.name).group(2))  # type: ignore[union-attr]
+    return path.stat().st_mtime_ns, int(alike.fullmatch(path.name)['number'])  # type: ignore[index]
 
 
 def _state(noted: str, named: list[Path]) -> str:

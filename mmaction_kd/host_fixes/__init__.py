@@ -6,8 +6,10 @@ what became of them.
 """
 
 from mmaction_kd.host_fixes import (
+    activation_checkpointing,
     checkpoint_loader,
     config_packages,
+    frame_rates,
     missing_modules,
     model_methods,
     numpy_two,
@@ -30,6 +32,8 @@ MENDS: tuple[Mend, ...] = (
     *pretrained_weights.MENDS,
     *whole_checkpoints.MENDS,
     *video_readers.MENDS,
+    *activation_checkpointing.MENDS,
+    *frame_rates.MENDS,
 )
 
 

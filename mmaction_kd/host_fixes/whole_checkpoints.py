@@ -83,6 +83,27 @@ def _name_file_of_scalars(vis_backend: Any) -> None:
     backend._dump = dump
 
 
+def _early_stop_saves_nothing() -> bool:
+    source = source_of('mmengine.hooks.checkpoint_hook')
+    return 'self.is_last_train_epoch(runner)' in source and 'stop_training' not in source
+
+
+def _save_at_early_stop(checkpoint_hook: Any) -> None:
+    hook = checkpoint_hook.CheckpointHook
+    host_after_train = hook.after_train
+
+    @functools.wraps(host_after_train)
+    def after_train(self: Any, runner: Any) -> None:
+        step = runner.epoch if self.by_epoch else runner.iter
+        is_saved = os.path.basename(self.last_ckpt or '') == self.filename_tmpl.format(step)
+        if self.save_last and runner.train_loop.stop_training and not is_saved:
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta=meta)
+        host_after_train(self, runner)
+
+    hook.after_train = after_train
+
+
 # --- What is removed --------------------------------------------------------------------------
 
 
@@ -303,6 +324,14 @@ MENDS = (
         fault=_note_is_written_in_place,
         mend=_write_note_whole,
         remedy='resume from a path',
+    ),
+    Mend(
+        name='EarlyStoppingHook ends a training whose last epoch is not saved',
+        hosts=('mmengine',),
+        module='mmengine.hooks.checkpoint_hook',
+        fault=_early_stop_saves_nothing,
+        mend=_save_at_early_stop,
+        remedy='save every epoch: interval=1 of the CheckpointHook',
     ),
     Mend(
         name='A full disk ends a training with an error that names no file',

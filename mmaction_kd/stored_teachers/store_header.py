@@ -172,6 +172,8 @@ def describe_dataset(dataset: BaseDataset, cfg: Mapping) -> dict[str, Any]:
     Returns:
         ``pipeline``, ``annotation`` and ``videos`` of a :class:`StoreHeader`.
     """
+    while 'dataset' in cfg:  # of an OpticalFlowSubset
+        cfg = cfg['dataset']
     return dict(
         pipeline=json.loads(canonical_json(cfg.get('pipeline', []), 'the pipeline')),
         annotation=annotation_digest(dataset),

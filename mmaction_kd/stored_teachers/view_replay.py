@@ -88,17 +88,22 @@ def build_dataset(cfg: Mapping, owner: str) -> BaseDataset:
     always the same.
 
     Args:
-        cfg: of a data set of MMAction2.
+        cfg: of a data set of MMAction2, or of an OpticalFlowSubset of one.
         owner: the component that the user configures.
 
     Returns:
         The data set.
 
     Raises:
-        TypeError: it is a wrapper.
+        TypeError: it is another wrapper.
     """
+    from mmaction_kd.datasets.optical_flow_subset import OpticalFlowSubset  # it imports this
+
     with random_numbers_of(0):
         dataset = DATASETS.build(cfg)
+    if isinstance(dataset, OpticalFlowSubset):
+        dataset.full_init()
+        dataset = dataset.dataset
     if not isinstance(dataset, BaseDataset):
         raise TypeError(
             f'{owner}: dataset must be a data set that holds its own list of videos, got '

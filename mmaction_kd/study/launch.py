@@ -19,12 +19,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmaction_kd.choices import check_range
-from mmaction_kd.files.last_checkpoint import find_last_checkpoint, noted_validation
+from mmaction_kd.files.last_checkpoint import last_of_ended
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import naming_file, write_whole
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.report.logged_scalars import read_scalars
+from mmaction_kd.study.check_config import ConfigCheck
 from mmaction_kd.study.plan import PLACEHOLDER, Run
 
 Say = Callable[[str], None]
@@ -67,6 +70,7 @@ class Launcher:
             )
         self.tools, self.here = tools, here
         self.devices, self.jobs, self.gpus, self.say = devices, jobs, gpus, say
+        self._checks = ConfigCheck()
 
     def do(self, runs: list[Run], root: Path) -> dict[str, str]:
         """Do the runs that are not done, those that they need first.
@@ -92,6 +96,9 @@ class Launcher:
             if reason:
                 failed[run.name] = reason
                 self.say(f'{run.name}: {reason}')
+            elif run.result() is None and (fault := self._fault(run)):
+                failed[run.name] = fault
+                self.say(f'{run.name}: FAILED before it began, {fault}')
             elif run.result() is None:
                 missing.append(run)
         done_before = len(runs) - len(missing) - len(failed)
@@ -128,6 +135,18 @@ class Launcher:
                 current.stop()
         return failed
 
+    def _fault(self, run: Run) -> str | None:
+        """What is wrong in a run's config; files that other runs will make are not looked for."""
+        trained = run.test_of or run
+        pending = [str(need.folder) for need in (*run.needs, *trained.needs) if not need.result()]
+        if trained.config is None or any(place in trained.config for place in pending):
+            return None
+        try:
+            self._checks.check(run.build_config(), pending)
+        except Exception as error:
+            return f'{type(error).__name__}: {error}'
+        return None
+
     def _steps(self, run: Run) -> Iterator[list[str]]:
         """The commands of a run, one after the other; ends with its result written."""
         begun = time.time()
@@ -137,6 +156,7 @@ class Launcher:
         )
         if run.config is not None or run.test_of is not None:
             cfg = run.build_config()
+            saves_apart(cfg, run.name)
             write_whole(run.config_file, cfg.pretty_text)
         if run.command is not None:
             places = dict(tools=self.tools, python=sys.executable, here=self.here)
@@ -148,7 +168,7 @@ class Launcher:
             metrics = json.loads(found.read_text()) if found.exists() else {}
         else:
             if run.test_of is None:
-                yield from self._train(run, cfg)
+                yield from self._train(run)
                 metrics = last_validation(run.folder / 'train')
             if run.evaluate == 'test' or run.test_of is not None:
                 yield self._test(run)
@@ -158,17 +178,21 @@ class Launcher:
         result = dict(metrics=metrics, grid=dict(run.grid), seconds=round(time.time() - begun, 1))
         write_whole(run.result_file, json.dumps(result, indent=1) + '\n')
 
-    def _train(self, run: Run, cfg: Mapping) -> Iterator[list[str]]:
+    def _train(self, run: Run) -> Iterator[list[str]]:
         work = run.folder / 'train'
-        if not is_trained(work, cfg):
+        if last_of_ended(work) is None:
             script = self.tools / 'dist_train.sh'
             words = [script, run.config_file, self.devices, '--work-dir', work, '--resume']
             yield [str(word) for word in (*words, '--seed', run.seed or 0)]
-        if not is_trained(work, cfg):
-            raise RunFailed('the training ended before its last epoch')
+        found = last_of_ended(work)
+        last = Path(found or work / 'no checkpoint')
+        if not last.exists():
+            raise RunFailed(
+                f'the training must leave a checkpoint on this machine, got none of {work}'
+            )
         run.checkpoint_file.unlink(missing_ok=True)
-        last = Path(find_last_checkpoint(work) or '')
-        run.checkpoint_file.symlink_to(Path('train', last.name))
+        here = last.parent.resolve() == work.resolve()  # so the study may be moved
+        run.checkpoint_file.symlink_to(Path('train', last.name) if here else last.resolve())
 
     def _test(self, run: Run) -> list[str]:
         checkpoint = (run.test_of or run).checkpoint_file
@@ -264,15 +288,18 @@ def stale(run: Run) -> str | None:
     )
 
 
-def is_trained(work: Path, cfg: Mapping) -> bool:
-    """Whether the last whole checkpoint is that of the last epoch or iteration, and validated."""
-    loop = cfg['train_cfg']
-    by_epoch = loop.get('by_epoch', True) and loop.get('max_epochs') is not None
-    unit, last = ('epoch', loop['max_epochs']) if by_epoch else ('iter', loop['max_iters'])
-    if Path(find_last_checkpoint(work) or '').name != f'{unit}_{last}.pth':
-        return False
-    validates = cfg.get('val_cfg') is not None and loop.get('val_begin', 1) <= last
-    return not validates or noted_validation(work).get(unit) == last
+def saves_apart(cfg: Config, name: str) -> None:
+    """Give a run a place of its own where its config has checkpoints saved outside of its folder.
+
+    There MMEngine appends the last part of the work dir alone, which runs have in common.
+
+    Args:
+        cfg: of the run; ``out_dir`` of its CheckpointHook is changed.
+        name: of the run.
+    """
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    if hook is not None and hook.get('out_dir') is not None:
+        hook.out_dir = f'{str(hook.out_dir).rstrip("/")}/{name}'
 
 
 def last_validation(work: Path) -> dict[str, float]:

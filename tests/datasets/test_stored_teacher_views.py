@@ -1,11 +1,13 @@
 """StoredTeacherViews: the clips that the teachers saw, with what they said."""
 
+import json
 import random
 import shutil
 from functools import partial
 
 import numpy as np
 import pytest
+import tiny_dtkd
 import tiny_store
 import torch
 from mmengine.dataset import pseudo_collate, worker_init_fn
@@ -148,3 +150,43 @@ def test_a_video_that_broke_since_gives_way_to_a_stored_view_of_another(tiny_vid
     stored = TeacherStore.complete(tmp_path / 'store').read(place, view)
     for teacher, logits in stored.logits.items():
         assert np.array_equal(sample['data_samples'].get(f'{teacher}_logits').numpy(), logits)
+
+
+def subset_of(dataset, folder):
+    """The static classes of the data set."""
+    names = {name: [str(i) for i in classes] for name, classes in tiny_dtkd.SUBSETS.items()}
+    classes = [str(i) for i in range(tiny_dtkd.CLASSES)]
+    path = folder / 'subsets.json'
+    path.write_text(json.dumps(dict(classes=classes, subsets=names)))
+    kind = 'mmaction_kd.OpticalFlowSubset'
+    return dict(type=kind, subset='static', subsets=str(path), dataset=dataset)
+
+
+def test_views_of_a_subset(recorded, tmp_path):
+    """Those of its videos, each with what was stored of it, and the subset's label."""
+    data, store = recorded
+    inside = dict(type='mmaction_kd.StoredTeacherViews', dataset=data, store=str(store))
+    dataset = DATASETS.build(subset_of(inside, tmp_path))
+    opened = TeacherStore.complete(store)
+    static = [1, 2]  # their places in the annotation; the labels are 2 and 1, as a subset 1 and 0
+    assert len(dataset) == 2
+    for _ in range(5):
+        samples = [dataset[0], dataset[1]]
+        assert [int(x['data_samples'].gt_label) for x in samples] == [1, 0]
+        for place, sample in zip(static, samples, strict=True):
+            ((row, view),) = drawn_views([sample], store)
+            assert row == place
+            for name, logits in opened.read(row, view).logits.items():
+                assert np.array_equal(sample['data_samples'].get(f'{name}_logits'), logits)
+
+
+def test_a_store_of_a_subset(recorded, tmp_path):
+    """Made and read as of any other data set."""
+    data, _ = recorded
+    part = subset_of(data, tmp_path)
+    model = tiny_store.model_config(tiny_store.teacher_checkpoints(tmp_path))
+    tiny_store.record(model, part, tmp_path / 'store')
+    views = tiny_store.stored_views(part, tmp_path / 'store')
+    assert [int(views[i]['data_samples'].gt_label) for i in (0, 1)] == [1, 0]
+    with pytest.raises(ValueError, match='another state of the annotation'):
+        tiny_store.stored_views(data, tmp_path / 'store')

@@ -8,8 +8,11 @@ import torch
 
 from mmaction_kd.files.last_checkpoint import (
     find_last_checkpoint,
+    forget_training_end,
     forget_validation,
     is_whole,
+    last_of_ended,
+    note_training_end,
     note_validation,
     noted_validation,
 )
@@ -128,3 +131,37 @@ def test_the_first_validation_of_a_checkpoint_is_noted(tmp_path):
     forget_validation(tmp_path)
     forget_validation(tmp_path)
     assert noted_validation(tmp_path) == {}
+
+
+def test_names_and_places_of_ones_own(tmp_path, monkeypatch):
+    """``out_dir`` and ``filename_tmpl`` of the CheckpointHook; the last is cut short."""
+    work, out = tmp_path / 'work', tmp_path / 'out' / 'work'
+    for folder in (work, out):
+        folder.mkdir(parents=True)
+    save(out, 'v2_3.pt', 'v2_9.pt', 'v2_10.pt', 'v1_11.pt', 'best_acc_v2_9.pt')
+    note(work, out / 'v2_10.pt')
+    assert find_last_checkpoint(work) == str(out / 'v2_10.pt')
+    cut(out / 'v2_10.pt')
+    monkeypatch.setattr('mmengine.logging.print_log', lambda text, **_: None)
+    assert find_last_checkpoint(work) == str(out / 'v2_9.pt')
+
+
+def test_a_training_has_ended_when_it_says_so(tmp_path, monkeypatch):
+    """At whatever epoch; not while it goes on, or where its last checkpoint is not whole."""
+    monkeypatch.setattr('mmengine.logging.print_log', lambda text, **_: None)
+    save(tmp_path, 'epoch_3.pth', 'epoch_4.pth')
+    note(tmp_path, '/somewhere/epoch_4.pth')
+    assert last_of_ended(tmp_path) is None
+    note_training_end(tmp_path)
+    assert last_of_ended(tmp_path) == str(tmp_path / 'epoch_4.pth')
+    content = (tmp_path / 'epoch_4.pth').read_bytes()
+    cut(tmp_path / 'epoch_4.pth')
+    assert last_of_ended(tmp_path) is None
+    (tmp_path / 'epoch_4.pth').write_bytes(content)
+    forget_training_end(tmp_path)
+    assert last_of_ended(tmp_path) is None
+
+
+def test_a_training_that_saved_nothing_has_left_nothing(tmp_path):
+    note_training_end(tmp_path)
+    assert last_of_ended(tmp_path) is None

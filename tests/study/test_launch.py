@@ -8,12 +8,11 @@ import sys
 import time
 
 import pytest
-import torch
 from full_disk import files_up_to
+from mmengine.config import Config
 from recorded import read_study
 
-from mmaction_kd.files.last_checkpoint import note_validation
-from mmaction_kd.study.launch import Launcher, is_trained, last_validation
+from mmaction_kd.study.launch import Launcher, last_validation, saves_apart
 
 WRITE = """import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
@@ -156,36 +155,6 @@ def test_gpus_are_shared_out_among_the_jobs(tmp_path):
         Launcher(tmp_path, tmp_path, devices=2, jobs=2, gpus=('0', '1', '2'))
 
 
-@pytest.mark.parametrize(
-    ('loop', 'last', 'trained'),
-    [
-        (dict(max_epochs=3), 'epoch_3.pth', True),
-        (dict(max_epochs=3), 'epoch_2.pth', False),
-        (dict(by_epoch=False, max_iters=50), 'iter_50.pth', True),
-    ],
-)
-def test_a_training_is_done_when_its_last_checkpoint_is_there(tmp_path, loop, last, trained):
-    """In this folder, wherever it was then; and validated, where that is due."""
-    assert not is_trained(tmp_path, dict(train_cfg=loop))
-    torch.save(dict(weight=torch.ones(99)), tmp_path / last)
-    (tmp_path / 'last_checkpoint').write_text(f'/somewhere/{last}')
-    assert is_trained(tmp_path, dict(train_cfg=loop, val_cfg=None)) is trained
-    assert not is_trained(tmp_path, dict(train_cfg=loop, val_cfg=dict()))
-    late = dict(train_cfg=dict(loop, val_begin=99), val_cfg=dict())
-    assert is_trained(tmp_path, late) is trained
-    note_validation(tmp_path, 3, 50)
-    assert is_trained(tmp_path, dict(train_cfg=loop, val_cfg=dict())) is trained
-
-
-def test_of_half_a_last_checkpoint_the_training_is_not_done(tmp_path):
-    for epoch in (2, 3):
-        torch.save(dict(weight=torch.ones(99)), tmp_path / f'epoch_{epoch}.pth')
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
-    assert is_trained(tmp_path, dict(train_cfg=dict(max_epochs=3)))
-    os.truncate(tmp_path / 'epoch_3.pth', 500)
-    assert not is_trained(tmp_path, dict(train_cfg=dict(max_epochs=3)))
-
-
 def test_the_last_validation_is_found_across_resumed_runs(tmp_path):
     for stamp, epochs in (('20260101_000000', (3, 6)), ('20260102_000000', (6, 9))):
         folder = tmp_path / stamp / 'vis_data'
@@ -194,3 +163,15 @@ def test_the_last_validation_is_found_across_resumed_runs(tmp_path):
         lines += [json.dumps({'acc/top1': e / 10, 'time': 1.0, 'step': e}) for e in epochs]
         (folder / 'scalars.json').write_text('\n'.join(lines))
     assert last_validation(tmp_path) == {'acc/top1': 0.9}
+
+
+def test_runs_that_save_elsewhere_save_apart():
+    """MMEngine appends 'train' alone, the last part of each run's work dir."""
+    cfg = Config(
+        dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', out_dir='s3://a/')))
+    )
+    saves_apart(cfg, 'arm/seed0')
+    assert cfg.default_hooks.checkpoint.out_dir == 's3://a/arm/seed0'
+    for plain in (dict(), dict(default_hooks=dict(checkpoint=dict(interval=1)))):
+        saves_apart(cfg := Config(plain), 'arm/seed0')
+        assert cfg.to_dict() == plain

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from killed_tools import Job
 from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
 from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
-from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.study.check_config import check_head_loss
 
 STUDENT = 'configs/dtkd/tiny_slowfast.py'
 UCF101 = 'configs/dtkd/{}slowfast_r101_16x8_{}ucf101_split1.py'
@@ -90,6 +92,41 @@ def test_weights_of_the_classes_go_with_them(dtkd, ucf101):
     made = dtkd.teacher_config(baseline, 'static', load_subsets(ucf101), ucf101)
     assert made.model.cls_head.loss_cls.class_weight == weights[::4]
     assert baseline.model.cls_head.loss_cls.class_weight == weights
+
+
+@pytest.mark.parametrize(
+    'loss',
+    [
+        dict(type='CBFocalLoss', samples_per_cls=[9, 3, 50, 7]),
+        dict(type='CrossEntropyLoss', class_weight=[0.9, 0.3, 5.0, 0.7]),
+    ],
+    ids=lambda loss: loss['type'],
+)
+def test_a_teacher_of_a_loss_by_classes_learns_as_the_baseline_would(dtkd, tmp_path, loss):
+    """On its own classes, with the weights that these have there, up to a common factor."""
+    (key,) = set(loss) - {'type'}
+    subsets = ClassSubsets(tuple('abcd'), dict(dynamic=('a', 'c'), static=('b', 'd')))
+    baseline = Config.fromfile(ROOT / STUDENT)
+    baseline.model.cls_head.loss_cls = loss
+    made = dtkd.teacher_config(baseline, 'static', subsets, tmp_path / 'subsets.json')
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        ours, theirs = (MODELS.build(cfg.model).cls_head for cfg in (made, baseline))
+    check_head_loss('cls_head', ours)
+    kept = made.model.cls_head.loss_cls[key]
+    assert kept == [loss[key][1], loss[key][3]]
+    assert baseline.model.cls_head.loss_cls[key] == loss[key]
+    name = 'weights' if key == 'samples_per_cls' else key
+    own, whole = (getattr(head.loss_cls, name) for head in (ours, theirs))
+    assert own[0] / own[1] == pytest.approx(whole[1] / whole[3])
+
+
+def test_numbers_that_may_be_of_the_classes_are_refused(dtkd):
+    for loss in (dict(weights=[1, 2, 3, 4]), dict(inner=dict(class_weight=[1, 2, 3]))):
+        with pytest.raises(ValueError, match=r'dtkd: the teachers. loss_cls\S* must have the numb'):
+            dtkd.cut_per_class(loss, 4, [1, 3])
+    nested = dict(losses=[dict(class_weight=[1, 2, 3, 4]), dict(betas=[0.9, 0.99], gamma=2)])
+    dtkd.cut_per_class(nested, 4, [1, 3])
+    assert nested == dict(losses=[dict(class_weight=[2, 4]), dict(betas=[0.9, 0.99], gamma=2)])
 
 
 def options(demo_set):
@@ -169,11 +206,55 @@ def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
     assert [path.name for path in work.iterdir()] == ['settings.json']
 
 
-def test_a_failing_step_stops_it(demo_set, tmp_path):
-    arguments = [*options(demo_set), 'train_dataloader.dataset.ann_file=nowhere.txt']
-    said = run_tool('tools/dtkd.py', STUDENT, '--work-dir', tmp_path / 'w', *arguments, code=1)
-    assert 'nowhere.txt' in said and 'the same command goes on from there' in said
-    assert not Path(tmp_path / 'w' / 'baseline').exists()
+def subsets_of(demo_set):
+    """A file of them, so that nothing is measured."""
+    path = demo_set / 'halves.json'
+    names = (demo_set / 'classes.txt').read_text().split()
+    path.write_text(json.dumps(dict(classes=names, subsets=dict(a=names[:2], b=names[2:]))))
+    return path
+
+
+@pytest.mark.parametrize(
+    ('fault', 'words'),
+    [
+        ('train_dataloader.dataset.ann_file=nowhere.txt', r'config of baseline .*train_.*nowhere'),
+        ('model.cls_head.loss_cls.weights=[1,2,3,4]', r'loss_cls must have the numbers of their'),
+        ('default_hooks.checkpoint=None', r'baseline .*hooks: .*got no CheckpointHook with'),
+        (
+            'model.data_preprocessor.blending.type=MixupBlending '
+            'model.data_preprocessor.blending.num_classes=4 '
+            'model.data_preprocessor.blending.alpha=0.2',
+            r'config of bskd must build, got model: .*blending',
+        ),
+    ],
+)
+def test_a_fault_of_any_step_is_found_before_the_first(
+    dtkd, demo_set, tmp_path, monkeypatch, fault, words
+):
+    """The last is of the distillation alone: a student may be trained with blending."""
+    options_ = [*shrunken(demo_set), *fault.split()]
+    work = ['--work-dir', str(tmp_path / 'w'), '--subsets', str(subsets_of(demo_set))]
+    monkeypatch.setattr(sys, 'argv', ['dtkd.py', str(ROOT / STUDENT), *work, *map(str, options_)])
+    monkeypatch.setattr(dtkd, 'command', lambda words: pytest.fail(f'{words} was begun'))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit, match=words):
+        dtkd.main()
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_metric_that_not_all_steps_report_chooses_nothing(dtkd):
+    cfg = Config(dict(val_evaluator=dict(type='AccMetric')))
+    for monitor in ('acc/mean1', 'auto'):
+        cfg.default_hooks = dict(checkpoint=dict(type='CheckpointHook', save_best=monitor))
+        dtkd.check_monitored(cfg)
+    cfg.custom_hooks = [dict(type='EarlyStoppingHook', monitor='acc/mean_average_precision')]
+    with pytest.raises(SystemExit, match=r'monitor of EarlyStoppingHook must be of .*precision'):
+        dtkd.check_monitored(cfg)
+
+
+def test_a_failing_step_stops_it(dtkd):
+    with pytest.raises(SystemExit, match=r'exit 3\); the same command goes on from there'):
+        dtkd.command([sys.executable, '-c', 'raise SystemExit(3)'])
 
 
 def test_the_table(dtkd):

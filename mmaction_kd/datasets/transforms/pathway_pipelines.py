@@ -144,7 +144,8 @@ class PathwayPipelines(BaseTransform):
             makes a dataset draw another sample.
 
         Raises:
-            ValueError: If there is nothing to read, or no frame, or a pathway changes the label.
+            ValueError: If there is nothing to read, or no frame, or a pathway changes the label, or
+                one samples by a frame rate that is not known.
             IndexError: If a pathway samples a frame that the video does not have.
             RuntimeError: If the video can't be read.
         """
@@ -190,6 +191,7 @@ class PathwayPipelines(BaseTransform):
                 f'{video["total_frames"]}; it is empty or broken, or its container does not '
                 'tell the number (then try another backend).'
             )
+        self._check_frame_rate(video, origin)
 
         pathways = self._sample(video)
         first = video['start_index']
@@ -211,6 +213,19 @@ class PathwayPipelines(BaseTransform):
         for pathway in pathways.values():
             pathway.update(left_by_decoder)
         return pathways, imgs
+
+    def _check_frame_rate(self, video: dict, origin: str) -> None:
+        """Refuse ``target_fps`` where it would have no effect."""
+        if video.get('avg_fps'):
+            return
+        for name, samplers in self._samplers.items():
+            for step in samplers.transforms:
+                if getattr(step, 'target_fps', None) is not None:
+                    raise ValueError(
+                        f'PathwayPipelines: {origin} must have a frame rate, as {name} samples '
+                        f"with target_fps={step.target_fps}, got none; give 'avg_fps' with "
+                        'a folder of frames or an array, or set target_fps=None.'
+                    )
 
     def _sample(self, video: dict) -> dict[str, dict]:
         """Run the samplers, those of a pathway inside another after the other's."""

@@ -23,6 +23,7 @@ from mmaction_kd.models.losses.precision import at_least_float32
 from mmaction_kd.models.recognizers.class_labels import class_indices
 from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
 from mmaction_kd.models.recognizers.intermediate_features import record_output
+from mmaction_kd.models.recognizers.last_features import extracts_features, video_features
 from mmaction_kd.models.recognizers.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
@@ -388,7 +389,8 @@ class DualTeacherDistiller(BaseModel):
             data_samples: one a video; labels are not used.
 
         Returns:
-            The samples with ``pred_score`` (K,) and ``pred_label`` (1,); with ``predict_teachers``
+            The samples with ``pred_score`` (K,) and ``pred_label`` (1,); where the student's
+            ``test_cfg`` has ``feature_extraction`` also ``feat`` (D,); with ``predict_teachers``
             also ``t_score`` (K,) of each teacher t: mean probability over the views, 0 outside the
             subset of a masked teacher.
 
@@ -396,7 +398,12 @@ class DualTeacherDistiller(BaseModel):
             FloatingPointError: a score is NaN or infinite; the model and the videos are named.
         """
         me = type(self).__name__
-        samples = self.student.predict(_clips(inputs, 'student'), data_samples)
+        clips = _clips(inputs, 'student')
+        samples = self.student.predict(clips, data_samples)
+        if extracts_features(self.student):
+            feats, _ = self.student.extract_feat(clips, test_mode=True)
+            for sample, feat in zip(samples, video_features(feats, len(samples)), strict=True):
+                sample.set_field(feat, 'feat')
         scores = torch.stack([sample.pred_score for sample in samples])
         check_scores(me, dict(student=scores), self._models, samples)
         if self.predict_teachers:

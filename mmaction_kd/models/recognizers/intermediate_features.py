@@ -51,11 +51,12 @@ def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
         The record.
 
     Raises:
-        ValueError: there is no such module (the error lists its neighbours), or it puts out
-            several tensors.
+        ValueError: there is no such module (the error lists its neighbours), it puts out several
+            tensors, or it runs without a graph while gradients are wanted.
     """
     module = find_module(model, path)
     recorded = Recorded(path)
+    wants_graph = torch.is_grad_enabled()
 
     def keep(_module: nn.Module, _args: tuple, output: object) -> None:
         if isinstance(output, (tuple, list)) and len(output) == 1:
@@ -64,6 +65,12 @@ def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
             raise ValueError(
                 f"Intermediate feature '{path}': the module must put out one tensor, got "
                 f'{type(output).__name__}; name a module inside it.'
+            )
+        if wants_graph and not torch.is_grad_enabled():  # no gradient would reach what is before it
+            raise ValueError(
+                f"Intermediate feature '{path}': the module must run with a graph, got one inside "
+                'of reentrant activation checkpointing, such as with_cp=True of a backbone; name a '
+                "module that is not inside, or use MMEngine's activation_checkpointing=[...]."
             )
         recorded.last = output
 
@@ -219,7 +226,7 @@ def probe_dims(
     Raises:
         ValueError: no such module, it did not run, or the model refuses the shape.
     """
-    with record_output(recognizer, path) as recorded:
+    with torch.no_grad(), record_output(recognizer, path) as recorded:
         dry_run(recognizer, 'backbone' if path.startswith('backbone') else 'neck', input_shape)
     shape = (1, *(input_shape or _default_shape(recognizer)))
     return pool_feature(recorded.output, shape, tokens).shape[-1]

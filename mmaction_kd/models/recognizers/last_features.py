@@ -63,5 +63,31 @@ def probe_last_dims(recognizer: BaseModel, kind: str, input_shape: tuple | None 
     return last_feature(dry_run(recognizer, 'neck', input_shape), 1, 1, kind).shape[2]
 
 
+def extracts_features(recognizer: BaseModel) -> bool:
+    """Whether features are asked of a recognizer at test.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+
+    Returns:
+        ``feature_extraction`` of its ``test_cfg``, a setting of MMAction2 0.x that 1.x leaves
+        without effect.
+    """
+    return bool((recognizer.test_cfg or {}).get('feature_extraction'))
+
+
+def video_features(seen: Any, num_videos: int) -> Tensor:
+    """The mean over views of :func:`last_feature`, what MMAction2's FeatureHead gives.
+
+    Args:
+        seen: see :func:`last_feature`.
+        num_videos: N.
+
+    Returns:
+        (N, D).
+    """
+    return last_feature(seen, num_videos, 1, 'vector')[:, 0]
+
+
 def _flatten(seen: Any) -> list[Tensor]:
     return [seen] if isinstance(seen, Tensor) else [x for part in seen for x in _flatten(part)]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmaction_kd.choices import check_choice
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
 from mmaction_kd.models.heads.adaptive_fusion_head import FusedScores
 from mmaction_kd.models.losses.dominance import PATHWAYS
@@ -25,7 +27,12 @@ from mmaction_kd.models.recognizers.intermediate_features import (
     probe_dims,
     record_output,
 )
-from mmaction_kd.models.recognizers.last_features import last_feature, probe_last_dims
+from mmaction_kd.models.recognizers.last_features import (
+    extracts_features,
+    last_feature,
+    probe_last_dims,
+    video_features,
+)
 from mmaction_kd.models.recognizers.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
@@ -71,6 +78,8 @@ class MBDRecognizer(BaseModel):
             'places' | 'frames', input_shape=...)``, see
             :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. 'frames', for
             both pathways or neither, keeps time. Not needed when only the final layer is distilled.
+        test_cfg: ``dict(feature_extraction=True)`` also gives the features of both pathways at
+            test; in the ``test_cfg`` of a pathway, those of that one.
 
     Raises:
         TypeError: a setting is of another type than the signature says.
@@ -86,6 +95,7 @@ class MBDRecognizer(BaseModel):
         distill_loss: Mapping,
         fusion_head: Mapping,
         features: Mapping[str, str | Mapping] | None = None,
+        test_cfg: Mapping[str, bool] | None = None,
     ) -> None:
         for name, given in (features or {}).items():
             known = name in map(_key, PATHWAYS)
@@ -130,6 +140,16 @@ class MBDRecognizer(BaseModel):
             dict(distill_loss, feat_dims=dims if len(dims) == len(PATHWAYS) else None, **shared)
         )
         self.fusion_head = MODELS.build(dict(fusion_head, **shared))
+        for key in test_cfg or {}:
+            check_choice('MBDRecognizer', 'a key of test_cfg', key, ('feature_extraction',))
+        both = bool((test_cfg or {}).get('feature_extraction'))
+        self.extracted = {name for name, x in pathways.items() if both or extracts_features(x)}
+        """The pathways whose features are given at test."""
+        if self.extracted and self.fusion_head.gate is not None:
+            raise ValueError(
+                'MBDRecognizer: feature_extraction must see every video, got a gate of '
+                f'{self.fusion_head.gate}, which holds videos back; set gate=None.'
+            )
         if self.fusion_head.needs_feats:
             shapes = {name: kw.get('input_shape') for name, kw in self.features.items()}
             self.fusion_head.make_layers(
@@ -156,7 +176,8 @@ class MBDRecognizer(BaseModel):
         inputs: Mapping[str, Tensor],
         data_samples: list[ActionDataSample] | None = None,
         mode: str = 'tensor',
-    ) -> dict[str, Tensor] | list[ActionDataSample]:
+        stage: str | None = None,
+    ) -> dict[str, Any] | list[ActionDataSample]:
         """MMEngine's entry.
 
         Args:
@@ -164,10 +185,11 @@ class MBDRecognizer(BaseModel):
                 (N, V·T, C, H, W) for a Recognizer2D.
             data_samples: one a video.
             mode: 'loss', 'predict' or 'tensor'.
+            stage: of 'tensor', as MMAction2's: 'backbone', 'neck' or 'head'.
 
         Returns:
             'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': the logits of each
-            pathway, (N, K), mean over the views.
+            pathway, (N, K), mean over the views; with a stage, what each pathway gives at it.
 
         Raises:
             ValueError: another mode.
@@ -176,6 +198,11 @@ class MBDRecognizer(BaseModel):
             return self.loss(inputs, data_samples or [])
         if mode == 'predict':
             return self.predict(inputs, data_samples or [])
+        if mode == 'tensor' and stage is not None:
+            return {
+                name: pathway(inputs[_key(name)], data_samples, mode=mode, stage=stage)
+                for name, pathway in self.pathways.items()
+            }
         if mode == 'tensor':
             return {
                 name: view_logits(pathway, inputs[_key(name)])[0].mean(1)
@@ -255,7 +282,8 @@ class MBDRecognizer(BaseModel):
             The samples with ``pred_score`` (K,) and ``pred_label`` (1,), fused, and for each
             pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars. Where the global
             pathway did not run, the fused score is the local one, ``global_weight`` is 0, and there
-            is no ``global_score`` and no ``global_dominance``.
+            is no ``global_score`` and no ``global_dominance``. With ``feature_extraction`` also
+            ``h_feat``, (D,): what the classifier saw, averaged over place, time and views.
 
         Raises:
             FloatingPointError: a score is NaN or infinite; the pathway and the videos are named.
@@ -285,6 +313,10 @@ class MBDRecognizer(BaseModel):
         scored = score_views(self.pathways[name], inputs[_key(name)], test_mode=True)
         probs = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
         self._check(_key(name), probs, data_samples)
+        if name in self.extracted:
+            feats = video_features(scored.feats, len(data_samples))
+            for sample, feat in zip(data_samples, feats, strict=True):
+                sample.set_field(feat, f'{name}_feat')
         return probs, self._last_feature(name, scored)
 
     def _check(self, part: str, scores: Tensor, data_samples: list[ActionDataSample]) -> None:

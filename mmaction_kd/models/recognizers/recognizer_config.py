@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -13,6 +14,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 
+from mmaction_kd.files.last_checkpoint import find_last_checkpoint
 from mmaction_kd.loaded_weights import check_next_load
 from mmaction_kd.registry import MODELS, SCOPE
 
@@ -29,7 +31,8 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
     - ``'mmaction::recognition/tsn/....py'`` or the path of a config file: its ``model``;
     - ``dict(config=<either path>, cls_head=dict(num_classes=51))``: its ``model``, with changes.
 
-    A dict may also have ``checkpoint``: a path or URL that the weights come from before training.
+    A dict may also have ``checkpoint``: where the weights come from before training, a path, a URL,
+    or the work dir of a training, for its last checkpoint.
 
     Args:
         cfg: one of the above.
@@ -111,7 +114,7 @@ def load_recognizer(
 
     Args:
         recognizer: the model.
-        checkpoint: path or URL, as for ``load_from``.
+        checkpoint: path or URL, as for ``load_from``; or the work dir of a training.
         name: what to call it in messages.
         whole: refuse a checkpoint without all parameters, for a model that will not be trained.
 
@@ -121,6 +124,7 @@ def load_recognizer(
             ``whole`` not all.
     """
     try:
+        checkpoint = _checkpoint_of(checkpoint)
         loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except FileNotFoundError as error:
         raise FileNotFoundError(
@@ -144,3 +148,13 @@ def load_recognizer(
     logger.info(f'{name}: {len(fitting)} of {len(own)} weights from {checkpoint}.')
     if left:
         logger.warning(f'{name}: not in the checkpoint, or of another shape: {", ".join(left)}')
+
+
+def _checkpoint_of(place: str) -> str:
+    """The last checkpoint of a work dir, wherever its config had it saved; else the path itself."""
+    if not Path(place).is_dir():
+        return place
+    found = find_last_checkpoint(place)
+    if found is None:
+        raise FileNotFoundError(place)
+    return found

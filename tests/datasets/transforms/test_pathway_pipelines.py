@@ -520,3 +520,40 @@ def test_refuses_pathways_that_disagree_on_the_label(tiny_video):
         PathwayPipelines(dict(a=pathway(), b=pathway(swap)))(
             dict(filename=str(tiny_video), label=3)
         )
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_a_target_frame_rate_is_that_of_the_video(tiny_video, backend):
+    """Half of the video's own: the clip lasts twice as long, whatever reads it."""
+    rate = cv2.VideoCapture(str(tiny_video)).get(cv2.CAP_PROP_FPS)
+
+    def steps(**sampling):
+        return [
+            dict(type='SampleFrames', clip_len=8, test_mode=True, **sampling),
+            dict(type=READERS[backend][1]),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs', meta_keys=('frame_inds',)),
+        ]
+
+    for factor in (1, 2):
+        pipeline = dict(only=steps(target_fps=rate / factor))
+        sample = PathwayPipelines(pipeline, backend)(dict(filename=str(tiny_video), label=0))
+        inds = sample['data_samples'].metainfo['pathways']['only']['frame_inds']
+        assert np.ptp(inds) == factor * 8 - 1
+    plain = Compose([dict(type=READERS[backend][0]), *steps(target_fps=rate / 2)])
+    stock = plain(dict(filename=str(tiny_video), label=0, start_index=0))
+    assert np.array_equal(stock['data_samples'].metainfo['frame_inds'], inds)
+
+
+def test_a_target_frame_rate_of_what_has_none_is_refused():
+    video = dict(array=np.zeros((40, 8, 8, 3), np.uint8), total_frames=40, start_index=0, label=0)
+    steps = [
+        dict(type='SampleFrames', clip_len=8, target_fps=5),
+        dict(type='ArrayDecode'),
+        dict(type='FormatShape', input_format='NCTHW'),
+        dict(type='PackActionInputs'),
+    ]
+    transform = PathwayPipelines(dict(only=steps))
+    with pytest.raises(ValueError, match=r'as only samples with target_fps=5, got none; give'):
+        transform(dict(video, modality='RGB'))
+    assert transform(dict(video, modality='RGB', avg_fps=10.0))['inputs']['only'].shape[2] == 8
