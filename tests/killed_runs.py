@@ -21,7 +21,7 @@ from mmengine.runner import CheckpointLoader
 from short_runs import make_run
 
 from mmaction_kd.engine.hooks.distill_report_hook import DistillReportHook
-from mmaction_kd.files.last_checkpoint import noted_validation
+from mmaction_kd.host_fixes.last_checkpoint import noted_validation
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.report.run_record import RunRecord
 

@@ -1,6 +1,6 @@
 """What the settings of configs/mbd/paper.yml are in a config; see test_paper.py."""
 
-from mmaction_kd.models.recognizers.recognizer_config import split_recognizer_config
+from mmaction_kd.models.submodels.recognizer_config import split_recognizer_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 

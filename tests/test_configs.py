@@ -23,7 +23,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from mmaction_kd.models.recognizers.recognizer_config import split_recognizer_config
+from mmaction_kd.models.submodels.recognizer_config import split_recognizer_config
 from mmaction_kd.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'

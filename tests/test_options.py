@@ -1,327 +1,116 @@
-"""Each option of each component refuses what it can not be, by name, when the component is made."""
+"""Options have the types that a signature says."""
 
-import inspect
-import json
-import math
-import re
+from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
-import tiny_dtkd
-import tiny_mbd
 
-from mmaction_kd import registry
-from mmaction_kd.models.losses.dominance import Dominance
-from mmaction_kd.models.losses.dominance_distill_loss import make_projector
+from mmaction_kd.options import check_range, checked_options
 
-REGISTRIES = (
-    registry.MODELS,
-    registry.DATASETS,
-    registry.TRANSFORMS,
-    registry.METRICS,
-    registry.HOOKS,
-)
-for one in REGISTRIES:
-    one.import_from_location()
-ALL = {name: part for one in REGISTRIES for name, part in one.module_dict.items()}
-ALL = {name: part for name, part in ALL.items() if 'host_fixes' not in part.__module__}
-# Components whose constructor is the host's have the host's errors.
-OURS = {n: p for n, p in ALL.items() if '_kd.' in getattr(p.__init__, '__module__', '')}
-SETTINGS_OF_OPTIONS = dict(Dominance=Dominance, make_projector=make_projector)
-
-SUBSETS = dict(a=[0, 2], b=[1])
-FOR_SUBSETS = dict(num_classes=3, subsets=SUBSETS)
-STEPS = [
-    dict(type='mmaction.SampleFrames', clip_len=1),
-    dict(type='mmaction.DecordDecode'),
-    dict(type='mmaction.FormatShape', input_format='NCTHW'),
-    dict(type='mmaction.PackActionInputs'),
-]
+NAN, INF = float('nan'), float('inf')
 
 
-@pytest.fixture(scope='module')
-def good(tmp_path_factory):
-    """Arguments that each component can be made of."""
-    folder = tmp_path_factory.mktemp('options')
-    subsets = folder / 'subsets.json'
-    named = dict(a=['x', 'z'], b=['y'])
-    subsets.write_text(json.dumps(dict(classes=['x', 'y', 'z'], subsets=named)))
-    videos = dict(
-        type='VideoDataset', ann_file='none.txt', pipeline=[], lazy_init=True, _scope_='mmaction'
-    )
-    preprocessor = registry.MODELS.build(dict(tiny_mbd.PREPROCESSOR, _scope_='mmaction'))
-    mbd, dtkd = tiny_mbd.mbd_config(), tiny_dtkd.distiller_config()
-    pathway = tiny_mbd.pathway(8, 1)
-    backbone = dict(type='mmpretrain.ResNet', depth=18, stem_channels=8, base_channels=8)
-    return dict(
-        AdaptiveFusionHead=dict(num_classes=3),
-        AutoVideoDecode={},
-        AutoVideoInit={},
-        BSKDLoss=FOR_SUBSETS,
-        BadVideosHook={},
-        DistillDataPreprocessor=dict(student=preprocessor, teachers=dict(a=None)),
-        DistillReportHook={},
-        DistillVisualizationHook={},
-        Dominance=dict(num_classes=3),
-        DominanceDistillLoss=dict(num_classes=3, feat_dims={'local': 4, 'global': 5}),
-        DualTeacherDistiller={k: v for k, v in dtkd.items() if k != 'type'},
-        FeatureFusionHead=dict(num_classes=3),
-        FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
-        HybridScoreLoss=FOR_SUBSETS,
-        LoadFrameFeatures=dict(encoder={}, steps=STEPS[1:2], folder='none'),
-        MBDRecognizer={k: v for k, v in mbd.items() if k != 'type'},
-        OpticalFlowSubset=dict(dataset=videos, subset='a', subsets=str(subsets), lazy_init=True),
-        PathwayDataPreprocessor=dict(pathways=dict(near=preprocessor)),
-        PathwayPipelines=dict(pathways=dict(near=STEPS, far=STEPS)),
-        R2Plus1d50={},
-        SelectivityMetric=dict(subsets=SUBSETS),
-        ShrinkingDecordInit=dict(short_side=8),
-        SkipBadVideos=dict(dataset=videos, lazy_init=True),
-        SkippedStepsHook={},
-        SnapFrames=dict(frame_interval=2),
-        StoredTeacherViews=dict(dataset=videos, store='none', lazy_init=True),
-        SubsetAccMetric=dict(subsets=SUBSETS),
-        TemporalConvNet=dict(spatial_backbone=backbone, channels=8),
-        UniformThreeCrop=dict(crop_size=8),
-        VTN={k: v for k, v in pathway['backbone'].items() if k != 'type'},
-        VTNHead=dict(num_classes=3, in_channels=8),
-        make_projector=dict(in_dims=4, out_dims=5),
-    )
+class Component:
+    """Has options of every kind."""
+
+    @checked_options
+    def __init__(
+        self,
+        size: int = 1,
+        weight: float | None = None,
+        flag: bool = False,
+        name: str | Path = '',
+        weights: float | Sequence[float] = 1.0,
+        subsets: Mapping[str, Sequence[int]] | None = None,
+        model: np.ndarray | dict | None = None,
+        anything: Any = None,
+        **rest: int,
+    ) -> None:
+        self.got = dict(size=size, weight=weight, flag=flag, name=name, weights=weights, rest=rest)
 
 
-def make(name, options):
-    return {**OURS, **SETTINGS_OF_OPTIONS}[name](**options)
-
-
-def options_of(name):
-    part = {**OURS, **SETTINGS_OF_OPTIONS}[name]
-    found = inspect.signature(part).parameters.values()
-    return [one for one in found if one.kind is not one.VAR_KEYWORD]
-
-
-def test_each_component_is_among_these(good):
-    """A new one with options of its own is tested, too."""
-    with_options = {name for name in OURS if options_of(name)}
-    assert with_options | set(SETTINGS_OF_OPTIONS) == set(good)
-
-
-@pytest.mark.parametrize('name', [*OURS, *SETTINGS_OF_OPTIONS])
-def test_each_component_can_be_made(good, name):
-    if options_of(name):
-        make(name, good[name])
-
-
-# --- Types --------------------------------------------------------------------------------------
-
-ALIASES = dict(Subsets='str Path Mapping', RecognizerConfig='str Mapping')
-# Values, and the words of an annotation with which each is right.
-VALUES = [
-    (None, {'None'}),
-    (True, {'bool'}),
-    (3, {'int', 'float'}),
-    (0.5, {'float'}),
-    (math.nan, set()),
-    ('x', {'str'}),
-    ([object()], set()),
-    ([], {'Sequence', 'list'}),
-    ({}, {'Mapping', 'dict', 'OneByOneDataset'}),
-    (object(), set()),
-]
-
-
-def words_of(option):
-    """What an annotation names, less what stands in brackets."""
-    text = inspect.formatannotation(option.annotation)
-    for alias, meaning in ALIASES.items():
-        text = text.replace(alias, meaning)
-    while '[' in text:
-        text = re.sub(r'\[[^][]*\]', '', text)
-    return set(re.findall(r'\w+', text))
-
-
-def wrong_types():
-    for name in [*OURS, *SETTINGS_OF_OPTIONS]:
-        for option in options_of(name):
-            words = words_of(option)
-            yield name, option.name, [value for value, right in VALUES if not words & right]
-
-
-@pytest.mark.parametrize('name, option, values', list(wrong_types()))
-def test_a_wrong_type_is_told_by_component_and_option(good, name, option, values):
-    for value in values:
-        with pytest.raises(TypeError) as error:
-            make(name, {**good[name], option: value})
-        assert re.match(f'{name}: {option} must .*got ', str(error.value)), error.value
-
-
-# --- Values -------------------------------------------------------------------------------------
-
-INF = math.inf
-RATIO = (-0.1, 1.1, INF, -INF)
-POSITIVE = (0, -1, INF)
-NOT_NEGATIVE = (-1, INF)
-COUNT = (0, -1)
-CHOICE = ('x', '')
-NO_SUBSETS = (
-    {},
-    dict(a=[0, 1, 2]),
-    dict(a=[0], b=[]),
-    dict(a=[0, 1], b=[1, 2]),
-    dict(a=[0, 2], b=[3]),
-    dict(a=[0, 2], b=[-1]),
-    {'a.b': [0, 2], 'c': [1]},
-    {'../a': [0, 2], 'c': [1]},
-    {'': [0, 2], 'c': [1]},
-    {'class': [0, 2], 'c': [1]},
-)
-OF_SUBSETS = dict(
-    num_classes=COUNT,
-    subsets=NO_SUBSETS,
-    kd_weight=RATIO,
-    kd_temperature=POSITIVE,
-    teacher_head=CHOICE,
-    mask_value=(INF,),
-    kl_direction=CHOICE,
-    reduction=CHOICE,
-)
-PAIR = (-1, INF, [1], [1, 2, 3], [-1, 1], [1, INF], [])
-WRONG_VALUES = dict(
-    AdaptiveFusionHead=dict(
-        num_classes=COUNT, weights=('x', [1], [1, -1], [0, 0], [INF, 1]), combine=CHOICE, gate=RATIO
-    ),
-    AutoVideoDecode=dict(readers=(dict(ffmpeg={}),)),
-    AutoVideoInit=dict(readers=(dict(ffmpeg={}),)),
-    BSKDLoss=OF_SUBSETS,
-    BadVideosHook=dict(interval=COUNT),
-    DistillReportHook=dict(max_share=(-0.1, 1, INF)),
-    DistillVisualizationHook=dict(interval=COUNT, wait_time=NOT_NEGATIVE),
-    Dominance=dict(
-        num_classes=COUNT,
-        normalizer=CHOICE,
-        labels=('no.npy', __file__),
-        metric=CHOICE,
-        space=CHOICE,
-        tau=POSITIVE,
-        reduce=CHOICE,
-        tie=CHOICE,
-        momentum=(-0.1, 1, INF),
-    ),
-    DominanceDistillLoss=dict(
-        num_classes=COUNT,
-        feat_dims=({}, {'local': 4}, {'local': 4, 'global': 0}),
-        kl_weight=PAIR,
-        mse_weight=PAIR,
-        temperature=POSITIVE,
-        teacher=CHOICE,
-        layers=CHOICE,
-        final_align=CHOICE,
-        group_reduction=CHOICE,
-        projection=CHOICE,
-    ),
-    DualTeacherDistiller=dict(unfrozen_objective=CHOICE, teacher_loss_weight=NOT_NEGATIVE),
-    FeatureFusionHead=dict(
-        num_classes=COUNT,
-        fusion=CHOICE,
-        rank=COUNT,
-        channels=COUNT,
-        dropout_ratio=RATIO,
-        init_std=NOT_NEGATIVE,
-    ),
-    FrozenFrameEncoder=dict(
-        mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
-    ),
-    HybridScoreLoss=dict(
-        OF_SUBSETS,
-        s_alpha=RATIO,
-        order=CHOICE,
-        outside_score=CHOICE,
-        ce_norm_scope=CHOICE,
-        ce_norm_degenerate=RATIO,
-        conf_temperature=(*CHOICE, 2),
-    ),
-    LoadFrameFeatures=dict(frame_interval=COUNT, batch_size=COUNT),
-    MBDRecognizer=dict(
-        features=(dict(local='backbone'), dict(local_pathway={})), test_cfg=(dict(other=True),)
-    ),
-    OpticalFlowSubset=dict(subset=CHOICE),
-    PathwayPipelines=dict(
-        pathways=({},), backend=CHOICE, inside=(dict(near='x'),), decode_short_side=COUNT
-    ),
-    R2Plus1d50=dict(frozen_stages=(-2, 5)),
-    SelectivityMetric=dict(
-        subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
-    ),
-    ShrinkingDecordInit=dict(short_side=COUNT),
-    SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
-    SkippedStepsHook=dict(max_skipped=COUNT),
-    SnapFrames=dict(frame_interval=COUNT),
-    SubsetAccMetric=dict(subsets=NO_SUBSETS[:3], collect_device=CHOICE),
-    TemporalConvNet=dict(
-        channels=COUNT, num_layers=COUNT, kernel_size=(*COUNT, 2), drop_rate=RATIO
-    ),
-    UniformThreeCrop=dict(crop_size=COUNT),
-    VTN=dict(
-        embed_dims=COUNT,
-        position_ids=CHOICE,
-        frame_interval=COUNT,
-        num_layers=COUNT,
-        num_heads=(*COUNT, 3),
-        window_size=(-2, 3),
-        drop_rate=RATIO,
-        attn_drop_rate=RATIO,
-        max_positions=(2, 0, -1),
-        frames_at_once=COUNT,
-    ),
-    VTNHead=dict(num_classes=COUNT, in_channels=COUNT, dropout_ratio=RATIO, init_std=NOT_NEGATIVE),
-    make_projector=dict(in_dims=COUNT, out_dims=COUNT, hidden_dims=(-1,)),
-)
-# Parts that tell of options that they are handed.
-PARTS = dict(
-    AdaptiveFusionHead=['Dominance'],
-    DominanceDistillLoss=['Dominance'],
-    FeatureFusionHead=['Dominance'],
-    VTN=['LongformerEncoder'],
-)
-# Names and paths, which any string can be until it is looked up: the error is then the file's.
-ANY_STRING = {
-    'prefix', 'subsets', 'classes', 'out_dir', 'baseline', 'known', 'store', 'stored_teachers',
-    'folder', 'student', 'teachers', 'local_pathway', 'global_pathway', 'dominance',
-}  # fmt: skip
-
-
-def test_each_number_and_choice_has_values_that_are_wrong():
-    """A new option is tested, too."""
-    for name in [*OURS, *SETTINGS_OF_OPTIONS]:
-        for option in options_of(name):
-            if words_of(option) & {'int', 'float', 'str'} and option.name not in ANY_STRING:
-                assert WRONG_VALUES.get(name, {}).get(option.name), (name, option.name)
+class Child(Component):
+    """Is told by its own name."""
 
 
 @pytest.mark.parametrize(
-    'name, option', [(name, option) for name, options in WRONG_VALUES.items() for option in options]
+    'options',
+    [
+        {},
+        dict(size=3, weight=2, flag=True, name=Path('a'), weights=(1, 0.5)),
+        dict(size=np.int64(3), weight=np.float32(2), flag=np.bool_(True), weights=[]),
+        dict(subsets=dict(a=[1], b=range(3)), model={}, anything=object()),
+        dict(weight=INF, rest_of_it=1),
+    ],
 )
-def test_a_wrong_value_is_told_by_component_and_option(good, name, option):
-    owner = f'({"|".join([name, *PARTS.get(name, ())])})'
-    for value in WRONG_VALUES[name][option]:
-        with pytest.raises(ValueError) as error:
-            make(name, {**good[name], option: value})
-        told = str(error.value)
-        assert re.match(rf'{owner}: .*\b{option}\b', told), told
-        assert re.search(' (must|needs) .*got ', told), told
+def test_what_the_signature_says_is_taken(options):
+    assert Component(**options).got['size'] == options.get('size', 1)
 
 
-NESTED = [
-    ('MBDRecognizer', 'distill_loss', 'tempreature', 2.0),
-    ('MBDRecognizer', 'fusion_head', 'weight', 'ratio'),
-    ('DualTeacherDistiller', 'distill_loss', 's_alhpa', 0.3),
-    ('DominanceDistillLoss', 'dominance', 'temperature', 1.0),
-    ('DominanceDistillLoss', 'projector', 'depth', 1),
-    ('AdaptiveFusionHead', 'dominance', 'label', 'onehot'),
-    ('FeatureFusionHead', 'dominance', 'label', 'onehot'),
-]
+@pytest.mark.parametrize(
+    'options, words',
+    [
+        (dict(size=1.0), 'size must be a whole number, got 1.0'),
+        (dict(size=True), 'size must be a whole number, got True'),
+        (dict(size='3'), "size must be a whole number, got '3'"),
+        (dict(size=None), 'size must be a whole number, got None'),
+        (dict(weight=NAN), 'weight must be a number or None, got nan'),
+        (dict(weight=False), 'weight must be a number or None, got False'),
+        (dict(flag=1), 'flag must be True or False, got 1'),
+        (dict(flag='False'), "flag must be True or False, got 'False'"),
+        (dict(name=3), 'name must be a string or a path, got 3'),
+        (dict(weights='12'), "weights must be a number or a list of numbers, got '12'"),
+        (dict(weights=[1, NAN]), r'weights must be a number or a list of numbers, got \[1, nan\]'),
+        (dict(subsets=dict(a='01')), 'subsets must be a dict of lists of whole numbers or None'),
+        (dict(subsets={0: [1]}), 'subsets must be a dict of lists of whole numbers or None'),
+        (dict(subsets=[1]), 'subsets must be a dict of lists of whole numbers or None'),
+    ],
+)
+@pytest.mark.parametrize('kind', [Component, Child])
+def test_anything_else_is_refused_by_name(kind, options, words):
+    with pytest.raises(TypeError, match=f'^{kind.__name__}: {words}'):
+        kind(**options)
+    if 'size' in options:
+        with pytest.raises(TypeError, match=f'^{kind.__name__}: {words}'):
+            kind(options['size'])
 
 
-@pytest.mark.parametrize('name, option, key, value', NESTED)
-def test_an_unknown_key_within_an_option_is_told(good, name, option, key, value):
-    given = dict(good[name].get(option, {}), **{key: value})
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{key}'"):
-        make(name, {**good[name], option: given})
+def test_unknown_and_missing_options_are_named():
+    @checked_options
+    def make_part(width: int) -> int:
+        return width
+
+    assert make_part(3) == 3
+    with pytest.raises(TypeError, match=r'make_part\(\) got an unexpected keyword .*depth'):
+        make_part(3, depth=1)
+    with pytest.raises(TypeError, match=r"make_part\(\) missing 1 required .*'width'"):
+        make_part()
+    with pytest.raises(TypeError, match=r'^make_part: width must be a whole number'):
+        make_part(None)
+
+
+@pytest.mark.parametrize('inside', [0, 0.5, 1])
+def test_a_range_has_its_ends(inside):
+    check_range('X', 'k', inside, 0, 1)
+    check_range('X', 'k', inside, above=-1, below=1.5)
+
+
+@pytest.mark.parametrize(
+    'value, ends, words',
+    [
+        (-0.1, dict(at_least=0), 'at least 0, got -0.1'),
+        (0, dict(above=0), 'above 0, got 0'),
+        (1.5, dict(at_least=0, at_most=1), r'in \[0, 1\], got 1.5'),
+        (1, dict(at_least=0, below=1), r'in \[0, 1\), got 1'),
+        (0, dict(above=0, at_most=1), r'in \(0, 1\], got 0'),
+        (INF, dict(above=0), 'above 0 and finite, got inf'),
+        (NAN, dict(at_least=0), 'at least 0 and finite, got nan'),
+    ],
+)
+def test_out_of_range(value, ends, words):
+    with pytest.raises(ValueError, match=f'^X: k must be {words}'):
+        check_range('X', 'k', value, **ends)

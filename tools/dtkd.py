@@ -33,10 +33,10 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (mends the host)
-from mmaction_kd.class_subsets import SHIPPED, ClassSubsets, load_subsets
-from mmaction_kd.files.last_checkpoint import last_of_ended
+from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subsets
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.check_config import LOADERS, ConfigCheck

@@ -29,7 +29,8 @@ import torch  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from torch import nn  # noqa: E402
 
-from mmaction_kd.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.processes.stopped_tool import STOPPED  # noqa: E402
 from mmaction_kd.streaming import (  # noqa: E402
     FrameSource,
@@ -41,7 +42,6 @@ from mmaction_kd.streaming import (  # noqa: E402
     segment_f1,
 )
 from mmaction_kd.streaming.timeline import clock  # noqa: E402
-from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
 
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.mpg', '.mpeg', '.ts', '.m4v', '.wmv', '.flv')
 PROGRESS = 5  # seconds

@@ -37,11 +37,11 @@ from mmengine.registry import init_default_scope
 from mmengine.utils.dl_utils import set_multi_processing
 
 import mmaction_kd  # noqa: F401  (mends the host)
+from mmaction_kd.engine import record_teachers as recording
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.models.distillers import DualTeacherDistiller
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.registry import MODELS
-from mmaction_kd.stored_teachers import recording
 from mmaction_kd.stored_teachers.fingerprint import other_versions
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset, load_header
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore

@@ -12,9 +12,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.registry import DATASETS as ROOT_DATASETS
 
-from mmaction_kd.choices import check_choice
-from mmaction_kd.class_subsets import SHIPPED, class_key, load_subsets
 from mmaction_kd.datasets.annotation_file import check_annotations
+from mmaction_kd.datasets.class_subsets import SHIPPED, class_key, load_subsets
 from mmaction_kd.datasets.part_of_dataset import (
     Part,
     check_known,
@@ -22,7 +21,7 @@ from mmaction_kd.datasets.part_of_dataset import (
     part_of,
     prepare_data,
 )
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import DATASETS
 
 
@@ -39,7 +38,7 @@ class OpticalFlowSubset:
         dataset: a data set of MMAction2, a wrapper of one, or the config of either.
         subset: which subset, such as 'static' or 'dynamic'.
         subsets: path of the file with the subsets, or 'ucf101' or 'hmdb51' for the paper's own,
-            see :func:`~mmaction_kd.class_subsets.load_subsets`; its classes are in the order of
+            see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`; its classes are in the order of
             the data set's labels.
         relabel: False keeps the labels among all classes, for a head of all classes.
         lazy_init: as in MMEngine's wrappers.

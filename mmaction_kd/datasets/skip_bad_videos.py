@@ -15,13 +15,12 @@ from mmengine.dataset import force_full_init
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS as ROOT_DATASETS
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.bad_videos_file import reasons_by_path, video_name
 from mmaction_kd.datasets.part_of_dataset import Choose, Part, part_of
+from mmaction_kd.datasets.random_numbers import seed_all
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.video_backends import other_readers, used_backend
-from mmaction_kd.option_types import checked_options
-from mmaction_kd.random_numbers import seed_all
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import DATASETS
 
 META_KEY = 'bad_videos'  # of a sample: [(path, reason), ...] in the place of which it stands

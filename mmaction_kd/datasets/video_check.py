@@ -12,7 +12,7 @@ import cv2
 from mmaction_kd.datasets.container_length import how_cut
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.skip_bad_videos import OneByOneDataset, read_sample
-from mmaction_kd.motion.gray_frames import FrameFolder, UnusableVideo, VideoFile, VideoSource
+from mmaction_kd.datasets.video_source import FrameFolder, UnusableVideo, VideoFile, VideoSource
 
 LEAST_SHARE = 0.9  # of the promised time; in some containers that of the sound, which may be longer
 

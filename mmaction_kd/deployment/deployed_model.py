@@ -9,12 +9,12 @@ from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice
-from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.dominance import PATHWAYS
+from mmaction_kd.models.precision import at_least_float32
 from mmaction_kd.models.recognizers import MBDRecognizer
-from mmaction_kd.models.recognizers.last_features import last_feature
-from mmaction_kd.models.recognizers.view_logits import ScoredViews, score_views
+from mmaction_kd.models.submodels.last_features import last_feature
+from mmaction_kd.models.submodels.view_logits import ScoredViews, score_views
+from mmaction_kd.options import check_choice
 
 ME = 'export'
 

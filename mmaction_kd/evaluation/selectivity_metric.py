@@ -14,11 +14,10 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice, check_range
-from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.evaluation.scored_video import scored_video
 from mmaction_kd.models.losses.hybrid_score import kl_divergence
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -67,7 +66,7 @@ class SelectivityMetric(BaseMetric):
 
     Args:
         subsets: class indices of each subset, under its teacher's name, each class in one; or the
-            path of a file with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
+            path of a file with them, see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`.
         direction: 'teacher_student' KL(T‖S), or 'student_teacher' KL(S‖T), which needs full heads
             or ``eps``.
         eps: smallest probability of the second distribution, in [0, 1).

@@ -9,10 +9,9 @@ import numpy as np
 from mmaction.evaluation import AccMetric
 from mmengine.logging import MMLogger
 
-from mmaction_kd.choices import check_choice
-from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.evaluation.scored_video import scored_video
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -45,7 +44,7 @@ class SubsetAccMetric(AccMetric):
 
     Args:
         subsets: class indices of each subset, each class in exactly one; or the path of a file
-            with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
+            with them, see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`.
         per_class_table: whether to log the table.
         collect_device: as in AccMetric.
         prefix: as in AccMetric.

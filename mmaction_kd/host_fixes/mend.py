@@ -66,7 +66,7 @@ class Mend:
             self.outcome, self.error = Outcome.FAILED, f'{type(error).__name__}: {error}'
             warnings.warn(
                 f'mmaction_kd could not mend "{self.name}" ({self.error}); '
-                'run `python -m mmaction_kd.doctor`.',
+                'run `python -m mmaction_kd.host_fixes.doctor`.',
                 stacklevel=2,
             )
         else:

@@ -19,7 +19,7 @@ def _something_must_be_loaded(weight_init: Any) -> None:
 
     @functools.wraps(host_call)
     def load(self: Any, module: Any) -> None:
-        from mmaction_kd.loaded_weights import check_next_load
+        from mmaction_kd.host_fixes.loaded_weights import check_next_load
 
         owner = f'{type(module).__name__}.init_cfg'
         with check_next_load(module, owner, self.checkpoint, 'any'):

@@ -15,13 +15,13 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from mmaction_kd.files.last_checkpoint import (
+from mmaction_kd.files.whole_file import naming_file, remove_parts, write_whole
+from mmaction_kd.host_fixes.last_checkpoint import (
     find_last_checkpoint,
     forget_validation,
     note_validation,
     noted_validation,
 )
-from mmaction_kd.files.whole_file import naming_file, remove_parts, write_whole
 from mmaction_kd.host_fixes.mend import Mend, source_of
 
 # --- What is written --------------------------------------------------------------------------

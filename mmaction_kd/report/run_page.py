@@ -9,17 +9,17 @@ from html import escape
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmaction_kd.palette import ROLES
-from mmaction_kd.report.figure_image import data_uri
-from mmaction_kd.report.run import Run
-from mmaction_kd.report.run_comparison import Comparison, ConfusionChange, class_accuracies, compare
-from mmaction_kd.report.run_figures import (
+from mmaction_kd.figures.figure_image import data_uri
+from mmaction_kd.figures.palette import ROLES
+from mmaction_kd.figures.run_figures import (
     DIVERGING,
     class_bars_figure,
     class_map_figure,
     curves_figure,
     weight_histogram_figure,
 )
+from mmaction_kd.report.run import Run
+from mmaction_kd.report.run_comparison import Comparison, ConfusionChange, class_accuracies, compare
 
 TOP = 10  # rows of a table of classes or of pairs
 STYLE = """

@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 from torch import Tensor
 
-from mmaction_kd.random_numbers import random_state_kept
+from mmaction_kd.datasets.random_numbers import random_state_kept
 
 Clips = Tensor | Mapping[str, 'Clips']
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmaction_kd.choices import check_range
+from mmaction_kd.options import check_range
 
 
 class Segment(NamedTuple):

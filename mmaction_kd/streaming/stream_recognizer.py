@@ -15,10 +15,10 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, PathwayPipelines
 from mmaction_kd.models.backbones.frame_memory import FrameMemory, remember_frames
 from mmaction_kd.models.backbones.vtn import VTN
+from mmaction_kd.options import check_range
 
 ME = 'recognize_stream'
 
@@ -58,7 +58,7 @@ def recognize_stream(
     The last window ends with the stream. A stream that is shorter than a window is one window.
 
     Args:
-        model: of :func:`~mmaction_kd.tested_recognizer.load_tested_recognizer`: MBD, or any
+        model: of :func:`~mmaction_kd.models.submodels.tested_recognizer.load_tested_recognizer`: MBD, or any
             MMAction2 recognizer.
         frames: (H, W, 3), uint8, RGB; and a :class:`Gap` where the stream was interrupted.
         fps: frames a second.

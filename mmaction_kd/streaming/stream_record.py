@@ -13,7 +13,7 @@ from mmaction.structures import ActionDataSample
 
 from mmaction_kd.files.json_lines import append_line
 from mmaction_kd.files.whole_file import write_whole
-from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.streaming.annotated_video import AnnotatedVideo
 from mmaction_kd.streaming.segments import Segment, SegmentMerger
 from mmaction_kd.streaming.stream_recognizer import Gap, WindowAnswer

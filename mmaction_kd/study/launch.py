@@ -21,10 +21,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmaction_kd.choices import check_range
-from mmaction_kd.files.last_checkpoint import last_of_ended
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import naming_file, write_whole
+from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
+from mmaction_kd.options import check_range
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.check_config import ConfigCheck

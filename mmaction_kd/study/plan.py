@@ -39,8 +39,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmaction_kd.choices import check_choice
-from mmaction_kd.option_types import is_of_type, name_of
+from mmaction_kd.options import check_choice, is_of_type, name_of
 
 PLACEHOLDER = re.compile(r'\{([A-Za-z_]\w*)(?:\.(\w+))?\}')
 LEFT_BY_A_RUN = ('folder', 'config', 'checkpoint', 'scores')

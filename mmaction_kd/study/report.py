@@ -30,10 +30,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.figures import study_figures as figures
 from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.options import check_choice
 from mmaction_kd.report.logged_scalars import read_scalars
-from mmaction_kd.study import figures
 from mmaction_kd.study.plan import Run, Study
 from mmaction_kd.study.results import comparison, gather, is_accuracy, label, markdown, values_of
 from mmaction_kd.study.selectivity import teacher_distances

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mmaction_kd.class_subsets import Subsets
+from mmaction_kd.datasets.class_subsets import Subsets
 from mmaction_kd.evaluation import SelectivityMetric
 from mmaction_kd.evaluation.dumped_scores import load_scores
 

@@ -16,7 +16,7 @@ from mmaction_kd.models.backbones.vtn import VTN
 from mmaction_kd.models.distillers import DualTeacherDistiller
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.models.recognizers import MBDRecognizer
-from mmaction_kd.models.recognizers.view_logits import view_logits
+from mmaction_kd.models.submodels.view_logits import view_logits
 from mmaction_kd.visualization.frame_attention import record_cls_rows
 from mmaction_kd.visualization.grad_cam import grad_cam, last_map_layer
 from mmaction_kd.visualization.seen_frames import SeenClip, one_view, seen_clip

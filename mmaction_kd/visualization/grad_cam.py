@@ -16,8 +16,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmaction_kd.models.backbones.vtn import VTN
-from mmaction_kd.models.recognizers.intermediate_features import find_module
-from mmaction_kd.models.recognizers.view_logits import view_logits
+from mmaction_kd.models.submodels.intermediate_features import find_module
+from mmaction_kd.models.submodels.view_logits import view_logits
 
 
 def grad_cam(recognizer: BaseModel, clip: Tensor, target_layer: str, class_index: int) -> Tensor:

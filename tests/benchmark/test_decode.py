@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import decode, reader_memory, readers
+from benchmarks.decode import pathway_step
 from mmengine.registry import DefaultScope
 
-from mmaction_kd.benchmark import decode, reader_memory, readers
-from mmaction_kd.benchmark.decode import pathway_step
 from mmaction_kd.datasets import PathwayPipelines
 from mmaction_kd.registry import TRANSFORMS
 

@@ -3,11 +3,11 @@
 import argparse
 
 import pytest
+from benchmarks import flow, flow_agreement
+from benchmarks.flow import FULL, QUICK, motion_settings, text_of
 
-from mmaction_kd.benchmark import flow, flow_agreement
-from mmaction_kd.benchmark.flow import FULL, QUICK, motion_settings, text_of
-from mmaction_kd.motion.gray_frames import UnusableVideo, VideoFile
-from mmaction_kd.motion.video_motion import MotionSettings
+from mmaction_kd.datasets.video_source import UnusableVideo, VideoFile
+from mmaction_kd.optical_flow.video_motion import MotionSettings
 
 SLOW = MotionSettings('dis', short_side=64)
 

@@ -4,8 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-
-from mmaction_kd.benchmark.peak_memory import peak_memory
+from benchmarks.peak_memory import peak_memory
 
 MB = 10**6
 

@@ -6,11 +6,10 @@ import pytest
 import tiny_dtkd
 import tiny_mbd
 import torch
+from benchmarks import step_shares
+from benchmarks.step_shares import Clock, parts_of, tflop_of
 from mmengine.registry import DefaultScope
 from torch import nn
-
-from mmaction_kd.benchmark import step_shares
-from mmaction_kd.benchmark.step_shares import Clock, parts_of, tflop_of
 
 
 @pytest.fixture(autouse=True)

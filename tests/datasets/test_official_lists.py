@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmaction_kd.class_subsets import load_subsets
+from mmaction_kd.datasets.class_subsets import load_subsets
 from mmaction_kd.registry import DATASETS
 
 PAPER = Path(__file__).parents[2] / 'configs/dtkd/paper.yml'

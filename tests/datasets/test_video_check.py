@@ -11,7 +11,7 @@ from test_reader_process import crash, hang
 
 from mmaction_kd.datasets.video_backends import with_auto
 from mmaction_kd.datasets.video_check import check_frames, check_videos
-from mmaction_kd.motion.gray_frames import UnusableVideo
+from mmaction_kd.datasets.video_source import UnusableVideo
 
 PIPELINE = [
     dict(type='DecordInit'),

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks import onnx_latency
 from mmaction.apis import init_recognizer
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 
-from mmaction_kd.benchmark import onnx_latency
 from mmaction_kd.deployment import compare_onnx, deployed, deployed_steps, quantize, write_onnx
 from mmaction_kd.deployment.onnx_file import clips_of, open_session
 

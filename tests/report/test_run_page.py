@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from made_up_run import evaluation, mbd_lines, mbd_log, write_run
 
+from mmaction_kd.figures.run_figures import class_bars_figure, class_map_figure, thinned
 from mmaction_kd.report.run import load_run
-from mmaction_kd.report.run_figures import class_bars_figure, class_map_figure, thinned
 from mmaction_kd.report.run_page import run_page
 
 HOSTILE = '<script>alert(1)</script>'

@@ -8,10 +8,9 @@ from collections import Counter
 
 import pytest
 import torch
+from benchmarks import side_by_side
 from mmengine.registry import DefaultScope
 from tool_runs import ROOT, TINY
-
-from mmaction_kd.benchmark import side_by_side
 
 STUDENT = 'configs/dtkd/tiny_slowfast.py'
 

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
-from mmaction_kd.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.datasets.class_subsets import ClassSubsets, load_subsets
 from mmaction_kd.study.check_config import check_head_loss
 
 STUDENT = 'configs/dtkd/tiny_slowfast.py'

@@ -17,8 +17,8 @@ from killed_runs import differences, outcome
 from mmengine.config import Config
 from tool_runs import ROOT, hear_ctrl_c, run_tool, tool_command, tool_env
 
-from mmaction_kd.files.last_checkpoint import is_whole
-from mmaction_kd.models.recognizers.recognizer_config import build_recognizer
+from mmaction_kd.host_fixes.last_checkpoint import is_whole
+from mmaction_kd.models.submodels.recognizer_config import build_recognizer
 
 pytestmark = pytest.mark.slow
 

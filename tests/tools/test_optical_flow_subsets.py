@@ -19,8 +19,8 @@ import decord
 import pytest
 from tool_runs import ROOT, TINY, shrunken, tool_command, tool_env
 
-from mmaction_kd.motion.gray_frames import VideoFile
-from mmaction_kd.motion.video_motion import MotionSettings, video_motion
+from mmaction_kd.datasets.video_source import VideoFile
+from mmaction_kd.optical_flow.video_motion import MotionSettings, video_motion
 
 TOOL = 'tools/data/optical_flow_subsets.py'
 QUICK = ('--short-side', 48)

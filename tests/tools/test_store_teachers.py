@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
-from mmaction_kd.models.recognizers.recognizer_config import build_recognizer
+from mmaction_kd.models.submodels.recognizer_config import build_recognizer
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 

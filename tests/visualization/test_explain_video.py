@@ -10,7 +10,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
 import mmaction_kd
-from mmaction_kd.models.recognizers.view_logits import view_logits
+from mmaction_kd.models.submodels.view_logits import view_logits
 from mmaction_kd.registry import MODELS
 from mmaction_kd.visualization import explain_video
 

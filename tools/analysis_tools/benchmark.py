@@ -17,10 +17,10 @@ import warnings
 from pathlib import Path
 
 import torch
+from benchmarks import MEASUREMENTS
 from mmengine.registry import init_default_scope
 
 import mmaction_kd
-from mmaction_kd.benchmark import MEASUREMENTS
 from mmaction_kd.files.whole_file import write_whole
 
 

@@ -33,8 +33,8 @@ import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.subset_acc_metric import class_accuracies
 from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
-from mmaction_kd.models.losses.dominance import PATHWAYS
 
 try:
     from sklearn.linear_model import LogisticRegression

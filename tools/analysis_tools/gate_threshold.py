@@ -42,10 +42,10 @@ from mmengine.registry import init_default_scope
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.gate_curve import GateCurve, cheapest_gate, gate_curve
+from mmaction_kd.figures.palette import OTHERS, ROLES
 from mmaction_kd.files.whole_file import whole_file, write_whole
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
-from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.palette import OTHERS, ROLES
 from mmaction_kd.registry import MODELS
 
 METRICS = dict(top1='top-1 accuracy', mean1='mean-class accuracy')

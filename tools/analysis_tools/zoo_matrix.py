@@ -40,7 +40,7 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from mmaction_kd.files.whole_file import write_whole  # noqa: E402
-from mmaction_kd.models.recognizers.recognizer_config import build_recognizer  # noqa: E402
+from mmaction_kd.models.submodels.recognizer_config import build_recognizer  # noqa: E402
 from mmaction_kd.registry import MODELS  # noqa: E402
 
 ZOO = Path(mmaction.__file__).parent / '.mim/configs/recognition'

@@ -25,7 +25,7 @@ from mmaction_kd.datasets.annotation_file import check_annotations
 from mmaction_kd.files.json_lines import append_line, read_lines
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
-from mmaction_kd.motion.parallel_motion import available_cores
+from mmaction_kd.optical_flow.parallel_motion import available_cores
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 
 

@@ -39,21 +39,21 @@ from mmengine.config import Config, DictAction
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
-from mmaction_kd.class_names import read_classes
+from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
+from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
-from mmaction_kd.motion.class_motion import RULES
-from mmaction_kd.motion.gray_frames import UnusableVideo, VideoSource
-from mmaction_kd.motion.motion_figures import histogram_figure, mean_std_figure
-from mmaction_kd.motion.motion_journal import MotionJournal
-from mmaction_kd.motion.motion_report import motion_report, statistics_table
-from mmaction_kd.motion.optical_flow import ALGORITHMS
-from mmaction_kd.motion.parallel_motion import available_cores, parallel_motion
-from mmaction_kd.motion.video_motion import MotionSettings
+from mmaction_kd.optical_flow.algorithms import ALGORITHMS
+from mmaction_kd.optical_flow.class_motion import RULES
+from mmaction_kd.optical_flow.motion_journal import MotionJournal
+from mmaction_kd.optical_flow.motion_report import motion_report, statistics_table
+from mmaction_kd.optical_flow.parallel_motion import available_cores, parallel_motion
+from mmaction_kd.optical_flow.video_motion import MotionSettings
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 
 if TYPE_CHECKING:
-    from mmaction_kd.motion.dataset_videos import LabelledVideo
+    from mmaction_kd.datasets.labelled_videos import LabelledVideo
 
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
 
@@ -193,7 +193,7 @@ def dataset_config(args: argparse.Namespace) -> dict:
 
 def read_dataset(args: argparse.Namespace) -> tuple[list['LabelledVideo'], list[str]]:
     """The lines of the annotations, and the names of the classes."""
-    from mmaction_kd.motion.dataset_videos import build_datasets, class_names, labelled_videos
+    from mmaction_kd.datasets.labelled_videos import build_datasets, class_names, labelled_videos
 
     datasets = build_datasets(dataset_config(args))
     videos = [video for dataset in datasets for video in labelled_videos(dataset)]

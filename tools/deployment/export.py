@@ -27,7 +27,7 @@ warnings.filterwarnings('ignore', message='Fail to import')
 from mmengine.config import Config, DictAction  # noqa: E402
 from torch.utils.data import Dataset  # noqa: E402
 
-from mmaction_kd.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
 from mmaction_kd.deployment import (  # noqa: E402
     Agreement,
     compare_onnx,
@@ -37,8 +37,8 @@ from mmaction_kd.deployment import (  # noqa: E402
     write_onnx,
 )
 from mmaction_kd.deployment.onnx_file import check_installed, clips_of  # noqa: E402
+from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.registry import DATASETS  # noqa: E402
-from mmaction_kd.tested_recognizer import load_tested_recognizer  # noqa: E402
 
 TOLERANCE = 1e-4
 

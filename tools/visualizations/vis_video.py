@@ -24,9 +24,9 @@ import torch  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 
-from mmaction_kd.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
 from mmaction_kd.files.whole_file import write_whole  # noqa: E402
-from mmaction_kd.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
+from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
     figure_pixels,

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from mmaction_kd.choices import check_choice
 from mmaction_kd.datasets.container_length import how_cut
 from mmaction_kd.datasets.reader_process import ReaderFault
 from mmaction_kd.datasets.video_backends import VIDEO_BACKENDS, BackendSteps, is_installed
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 _logged: set[tuple[str, str]] = set()  # (ending, backend) in this process

@@ -18,10 +18,9 @@ from mmcv.transforms import BaseTransform
 from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
 
-from mmaction_kd.choices import check_range
+from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
 from mmaction_kd.files.whole_file import whole_file, write_whole
-from mmaction_kd.option_types import checked_options
-from mmaction_kd.random_numbers import random_state_kept, seed_all
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
 FORMAT = 1

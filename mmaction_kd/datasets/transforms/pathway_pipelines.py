@@ -12,7 +12,6 @@ from mmaction.utils import get_str_type
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.reader_process import ReaderFault
 from mmaction_kd.datasets.transforms.auto_video import AutoVideoDecode, AutoVideoInit
 from mmaction_kd.datasets.transforms.shared_frames import SharedFrameSteps
@@ -23,7 +22,7 @@ from mmaction_kd.datasets.video_backends import (
     is_installed,
     other_readers,
 )
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 INIT_STEPS = (*(backend.init for backend in VIDEO_BACKENDS.values()), 'AutoVideoInit')

@@ -7,9 +7,8 @@ from typing import Any
 
 from mmaction.datasets.transforms import DecordInit
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.host_fixes.video_readers import as_named
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 

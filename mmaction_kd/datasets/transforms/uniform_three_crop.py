@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmaction_kd.choices import check_range
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 

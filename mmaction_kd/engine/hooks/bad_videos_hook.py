@@ -12,7 +12,6 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, TestLoop, ValLoop
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.datasets.bad_videos_file import (
     FILE_NAME,
     BadVideos,
@@ -20,7 +19,7 @@ from mmaction_kd.datasets.bad_videos_file import (
     write_bad_videos,
 )
 from mmaction_kd.datasets.skip_bad_videos import META_KEY, shown, skip_bad_videos_in, too_many
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
 
 

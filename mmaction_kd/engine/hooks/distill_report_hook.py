@@ -13,11 +13,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
-from mmaction_kd.class_names import read_classes
-from mmaction_kd.class_subsets import load_subsets, subsets_file
+from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.observations import take_observations
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.run import load_run

@@ -16,12 +16,11 @@ from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from torch.utils.data import DataLoader
 
-from mmaction_kd.choices import check_range
-from mmaction_kd.class_names import read_classes
+from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.video_names import video_path
 from mmaction_kd.files.whole_file import write_whole
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
-from mmaction_kd.video_names import video_path
 from mmaction_kd.visualization import (
     explain_video,
     figure_pixels,

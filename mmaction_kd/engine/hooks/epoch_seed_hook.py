@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmaction_kd.random_numbers import seed_all
+from mmaction_kd.datasets.random_numbers import seed_all
 from mmaction_kd.registry import HOOKS
 
 

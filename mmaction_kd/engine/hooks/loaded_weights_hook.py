@@ -10,7 +10,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from mmaction_kd.loaded_weights import Needed, check_next_load
+from mmaction_kd.host_fixes.loaded_weights import Needed, check_next_load
 from mmaction_kd.registry import HOOKS
 
 
@@ -20,7 +20,7 @@ class LoadedWeightsHook(Hook):
 
     A test needs every weight that the answers depend on, a resumed training every weight; a
     training that starts from one (``load_from``) needs at least one weight, since its head may have
-    other classes. See :func:`~mmaction_kd.loaded_weights.check_next_load`.
+    other classes. See :func:`~mmaction_kd.host_fixes.loaded_weights.check_next_load`.
 
     Raises:
         ValueError: while a checkpoint is loaded, it does not fit.

@@ -8,8 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 
-from mmaction_kd.choices import check_range
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
 
 

@@ -11,10 +11,9 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.frame_vectors import vectors_from
 from mmaction_kd.models.distillers.frozen_teachers import weights_hash
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 TAG_SIZE = 4

@@ -5,8 +5,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.cls_attention import cls_attention
+from mmaction_kd.options import check_range
 
 # Up to this many frames one dense mask is as fast as blocks; beyond it its T x T scores come to
 # dominate time and memory.

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import MODELS
 
 

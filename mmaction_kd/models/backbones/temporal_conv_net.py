@@ -6,9 +6,8 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_range
 from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 

@@ -6,12 +6,11 @@ from mmpretrain.models.backbones import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
 from mmaction_kd.models.backbones.frame_memory import FrameMemory
 from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 VIT_B16 = dict(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import MODELS
 
 

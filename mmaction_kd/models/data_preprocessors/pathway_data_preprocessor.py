@@ -6,7 +6,7 @@ from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmengine.model import BaseDataPreprocessor
 from torch import nn
 
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import MODELS
 
 

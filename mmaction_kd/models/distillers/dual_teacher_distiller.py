@@ -15,25 +15,24 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice, check_range
+from mmaction_kd.datasets.random_numbers import random_state_kept
 from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
 from mmaction_kd.models.distillers.frozen_teachers import FrozenTeachers, weights_hash
 from mmaction_kd.models.distillers.student_keys import name_weights_as_the_students
-from mmaction_kd.models.losses.precision import at_least_float32
-from mmaction_kd.models.recognizers.class_labels import class_indices
-from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
-from mmaction_kd.models.recognizers.intermediate_features import record_output
-from mmaction_kd.models.recognizers.last_features import extracts_features, video_features
-from mmaction_kd.models.recognizers.recognizer_config import (
+from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.models.submodels.class_labels import class_indices
+from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
+from mmaction_kd.models.submodels.intermediate_features import record_output
+from mmaction_kd.models.submodels.last_features import extracts_features, video_features
+from mmaction_kd.models.submodels.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
     load_recognizer,
     split_recognizer_config,
 )
-from mmaction_kd.models.recognizers.single_label import check_single_label
-from mmaction_kd.models.recognizers.view_logits import view_logits
-from mmaction_kd.option_types import checked_options
-from mmaction_kd.random_numbers import random_state_kept
+from mmaction_kd.models.submodels.single_label import check_single_label
+from mmaction_kd.models.submodels.view_logits import view_logits
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest
 from mmaction_kd.stored_teachers.store_header import StoreHeader, TeacherIdentity, load_header
@@ -64,7 +63,7 @@ class DualTeacherDistiller(BaseModel):
 
     Args:
         student: an MMAction2 recognizer (its config, or a config's path; see
-            :func:`~mmaction_kd.models.recognizers.recognizer_config.split_recognizer_config`);
+            :func:`~mmaction_kd.models.submodels.recognizer_config.split_recognizer_config`);
             ``checkpoint`` is what it starts from.
         teachers: recognizers by the name of their subset, likewise; two in the paper. What they
             know is in ``checkpoint``. One without ``data_preprocessor`` has the student's.

@@ -14,10 +14,9 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice
+from mmaction_kd.models.dominance import PATHWAYS, Dominance
 from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -92,7 +91,7 @@ class AdaptiveFusionHead(BaseModule):
         num_classes: K.
         weights: 'ratio' (15), 'softmax' or 'average', see :func:`fusion_weights`; or two fixed
             numbers, (local, global).
-        dominance: settings of :class:`~mmaction_kd.models.losses.dominance.Dominance`.
+        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`.
         combine: 'sum' (14) or 'max', see :func:`combine_scores`.
         gate: dominance of the local pathway, in [0, 1], from which on its scores alone are the
             answer of a validation or test, so that the global pathway need not run; see

@@ -14,11 +14,10 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice, check_range
 from mmaction_kd.models.heads.adaptive_fusion_head import AdaptiveFusionHead, FusedScores
 from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.losses.precision import at_least_float32
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -112,7 +111,7 @@ class FeatureFusionHead(BaseModule):
         dropout_ratio: probability of dropping a joined feature.
         detach: the pathways learn as if this head were not there. False: from its loss, too.
         init_std: standard deviation of the classifier's initial weights.
-        dominance: settings of :class:`~mmaction_kd.models.losses.dominance.Dominance`, for the
+        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`, for the
             weights that are told.
 
     Raises:

@@ -12,13 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice, check_range
+from mmaction_kd.models.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.losses.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
-from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.precision import at_least_float32
 from mmaction_kd.observations import observe
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 

@@ -18,7 +18,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
-from mmaction_kd.models.losses.precision import at_least_float32
+from mmaction_kd.models.precision import at_least_float32
 
 
 def full_width(

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice, check_range
-from mmaction_kd.class_subsets import Subsets
+from mmaction_kd.datasets.class_subsets import Subsets
 from mmaction_kd.models.losses.hybrid_score import (
     confidence,
     cross_entropy,
@@ -23,7 +22,7 @@ from mmaction_kd.models.losses.hybrid_score import (
     zero_outside,
 )
 from mmaction_kd.models.losses.subset_distill_loss import SubsetDistillLoss
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 

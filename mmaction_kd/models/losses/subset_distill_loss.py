@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmaction_kd.choices import check_choice, check_range
-from mmaction_kd.class_subsets import Subsets, check_partition, subset_indices
+from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.losses.hybrid_score import (
@@ -25,7 +24,7 @@ from mmaction_kd.models.losses.hybrid_score import (
     reduce_batch,
 )
 from mmaction_kd.observations import observe
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -52,7 +51,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         num_classes: K.
         subsets: for each teacher, by name, its classes (indices among the K, in the order of its
             head where that is a subset head); each class belongs to exactly one. Or the path of a
-            file with them, see :func:`~mmaction_kd.class_subsets.load_subsets`.
+            file with them, see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`.
         kd_weight: α of (13), in [0, 1].
         kd_temperature: T of (2) and (3), above 0.
         t_squared: keep the factor T² of (13).

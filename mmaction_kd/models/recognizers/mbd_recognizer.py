@@ -14,33 +14,32 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmaction_kd.choices import check_choice
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads.adaptive_fusion_head import FusedScores
-from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.models.losses.precision import at_least_float32
-from mmaction_kd.models.recognizers.class_labels import class_indices
-from mmaction_kd.models.recognizers.finite_scores import check_losses, check_scores
-from mmaction_kd.models.recognizers.intermediate_features import (
+from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.models.submodels.class_labels import class_indices
+from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
+from mmaction_kd.models.submodels.intermediate_features import (
     Recorded,
     pool_feature,
     probe_dims,
     record_output,
 )
-from mmaction_kd.models.recognizers.last_features import (
+from mmaction_kd.models.submodels.last_features import (
     extracts_features,
     last_feature,
     probe_last_dims,
     video_features,
 )
-from mmaction_kd.models.recognizers.recognizer_config import (
+from mmaction_kd.models.submodels.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
     load_recognizer,
 )
-from mmaction_kd.models.recognizers.single_label import check_single_label
-from mmaction_kd.models.recognizers.view_logits import ScoredViews, score_views, view_logits
-from mmaction_kd.option_types import checked_options
+from mmaction_kd.models.submodels.single_label import check_single_label
+from mmaction_kd.models.submodels.view_logits import ScoredViews, score_views, view_logits
+from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -66,7 +65,7 @@ class MBDRecognizer(BaseModel):
 
     Args:
         local_pathway: an MMAction2 recognizer (its config, or a config's path; see
-            :func:`~mmaction_kd.models.recognizers.recognizer_config.split_recognizer_config`),
+            :func:`~mmaction_kd.models.submodels.recognizer_config.split_recognizer_config`),
             with its own preprocessor and, as ``checkpoint``, its own pre-trained weights. The
             paper: a 3D CNN on consecutive frames.
         global_pathway: likewise. The paper: a video transformer on frames of the whole action.
@@ -76,7 +75,7 @@ class MBDRecognizer(BaseModel):
         features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
             a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
             'places' | 'frames', input_shape=...)``, see
-            :func:`~mmaction_kd.models.recognizers.intermediate_features.probe_dims`. 'frames', for
+            :func:`~mmaction_kd.models.submodels.intermediate_features.probe_dims`. 'frames', for
             both pathways or neither, keeps time. Not needed when only the final layer is distilled.
         test_cfg: ``dict(feature_extraction=True)`` also gives the features of both pathways at
             test; in the ``test_cfg`` of a pathway, those of that one.

@@ -13,7 +13,7 @@ from strange_files import FRAMES, NO_VIDEOS, SECRET, WRITERS, animated, rendered
 from mmaction_kd.datasets import PathwayPipelines, SkipBadVideos, video_backends
 from mmaction_kd.datasets.transforms import AutoVideoDecode, AutoVideoInit, auto_video
 from mmaction_kd.datasets.video_backends import readers_of, with_auto
-from mmaction_kd.tested_recognizer import read_video
+from mmaction_kd.models.submodels.tested_recognizer import read_video
 
 pytest.importorskip('av', reason='needs PyAV')
 

@@ -18,7 +18,7 @@ from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmaction_kd.datasets import PathwayPipelines
 from mmaction_kd.datasets.transforms import ForwardOpenCVDecode, ForwardPyAVDecode
-from mmaction_kd.video_names import video_path
+from mmaction_kd.datasets.video_names import video_path
 
 READERS = dict(
     decord=('DecordInit', 'DecordDecode'),

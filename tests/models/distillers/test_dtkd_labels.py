@@ -6,8 +6,8 @@ import tiny_store
 import torch
 from mmengine.registry import DefaultScope
 
+from mmaction_kd.engine import record_teachers as recording
 from mmaction_kd.registry import MODELS
-from mmaction_kd.stored_teachers import recording
 from mmaction_kd.stored_teachers.view_replay import build_dataset
 
 K = tiny_dtkd.CLASSES

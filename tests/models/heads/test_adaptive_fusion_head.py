@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads.adaptive_fusion_head import AdaptiveFusionHead
-from mmaction_kd.models.losses.dominance import PATHWAYS
 
 
 def random_probs(rng, n, k):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead, FeatureFusionHead
 from mmaction_kd.models.losses import BSKDLoss, DominanceDistillLoss, HybridScoreLoss
-from mmaction_kd.models.losses.dominance import PATHWAYS
 
 K = N = 4  # soft labels (N, K) beside classes (N,) broadcast
 SUBSETS = dict(dynamic=[0, 1, 2], static=[3])

@@ -8,8 +8,8 @@ import pytest
 import torch
 from autocast_types import AUTOCAST_TYPES
 
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.losses import DominanceDistillLoss
-from mmaction_kd.models.losses.dominance import PATHWAYS
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 
 CHOICES = dict(

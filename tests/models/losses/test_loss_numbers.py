@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strange_input import QUICK
 
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.losses import BSKDLoss, DominanceDistillLoss, HybridScoreLoss
-from mmaction_kd.models.losses.dominance import PATHWAYS
 
 ROUNDING = {torch.float16: 2**-10, torch.bfloat16: 2**-7, torch.float32: 1e-5}
 DIMS = dict(local=4, **{'global': 3})

@@ -7,8 +7,8 @@ import pytest
 import tiny_mbd
 import torch
 
-from mmaction_kd.models.losses.dominance import PATHWAYS
-from mmaction_kd.models.recognizers.last_features import last_feature
+from mmaction_kd.models.dominance import PATHWAYS
+from mmaction_kd.models.submodels.last_features import last_feature
 
 HEADS = {
     'weighted': dict(type='mmaction_kd.AdaptiveFusionHead', weights=[0.3, 0.7]),

@@ -11,7 +11,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
 from mmaction_kd.evaluation.dumped_scores import load_scores
-from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.registry import METRICS, MODELS
 from mmaction_kd.report.class_counts import PredictionCounts
 from mmaction_kd.visualization import explain_video

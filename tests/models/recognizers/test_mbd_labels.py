@@ -7,7 +7,7 @@ import pytest
 import tiny_mbd
 import torch
 
-from mmaction_kd.models.losses.dominance import PATHWAYS
+from mmaction_kd.models.dominance import PATHWAYS
 
 K = tiny_mbd.CLASSES
 

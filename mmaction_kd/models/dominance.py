@@ -1,0 +1,273 @@
+"""Dominance: how certain a pathway is about a video, and who teaches whom (MBD, eqs. 1-4).
+
+Source: Kang et al., "Using Multi-Layer Bidirectional Distillation to Enhance Local and Global
+Features for Action Recognition", Sensors 2025, 25(22), 6849, equations (1)-(4). The formulas
+are a reconstruction; each reading that the text leaves open is a key of :class:`Dominance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+from mmaction_kd.options import check_choice, check_range, checked_options
+
+PATHWAYS = ('local', 'global')
+
+
+def label_distances(
+    feats: Tensor, labels: Tensor | None = None, metric: str = 'euclidean'
+) -> Tensor:
+    """Distance of every sample to every class label, ``d(f_i, y_k)`` of equation (1).
+
+    ``d² = ‖f_i‖² + ‖y_k‖² − 2 f_i·y_k``, in float64: in float32 the difference cancels when
+    ``f_i`` is nearly ``y_k``.
+
+    Args:
+        feats: ``f``, (N, D).
+        labels: ``y``, (K, D); None stands for the K = D one-hot vectors.
+        metric: 'euclidean' (d) or 'sqeuclidean' (d²).
+
+    Returns:
+        (N, K), float64, without gradient.
+    """
+    f = feats.detach().double()
+    if labels is None:
+        squared = f.square().sum(1, keepdim=True) + 1 - 2 * f
+    else:
+        y = labels.detach().double()
+        squared = f.square().sum(1, keepdim=True) + y.square().sum(1) - 2 * f @ y.T
+    squared = squared.clamp_min(0)
+    return squared if metric == 'sqeuclidean' else squared.sqrt()
+
+
+def class_distribution(distances: Tensor, tau: float = 1.0) -> Tensor:
+    """Equation (1): ``P_i(k) = exp(−d(f_i, y_k)/τ) / Σ_k' exp(−d(f_i, y_k')/τ)``.
+
+    Args:
+        distances: (N, K).
+        tau: divides the distance; above 0.
+
+    Returns:
+        (N, K), each row sums to 1.
+    """
+    return (-distances / tau).softmax(1)
+
+
+def batch_label_distribution(distances: Tensor, counts: Tensor, tau: float = 1.0) -> Tensor:
+    """Equation (1) read over the N labels of the mini-batch instead of the K classes.
+
+    ``P_i(j) = exp(−d(f_i, y_j)/τ) / Σ_{j' ≤ N} exp(−d(f_i, y_j')/τ)``, the same for all labels j of
+    a class.
+
+    Args:
+        distances: (N, K).
+        counts: how many labels of the mini-batch are of each class, (K,), float.
+        tau: divides the distance; above 0.
+
+    Returns:
+        P of one label of each class, (N, K), 0 where there is none; each row sums to 1 over the
+        labels.
+    """
+    log = -distances / tau
+    total = (log + counts.log()).logsumexp(1, keepdim=True)
+    return (log - total).exp().masked_fill(counts == 0, 0)
+
+
+def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> dict[str, Tensor]:
+    """Equations (3) and (4): ``G_l = {i : D_i^l > D_i^g}``, ``G_g`` = the others.
+
+    Args:
+        dominance: ``D`` of each pathway, 'local' and 'global', (N,) each.
+        tie: the pathway that gets the samples with equal dominance.
+
+    Returns:
+        For each pathway the mask (N,) of the samples that it dominates, hence teaches.
+    """
+    if tie == 'global':
+        local = dominance['local'] > dominance['global']
+    else:
+        local = dominance['local'] >= dominance['global']
+    return {'local': local, 'global': ~local}
+
+
+class Dominance(nn.Module):
+    """Dominance of each pathway, ``D_i^h = max_k P_i^h(k)`` (equations 1 and 2).
+
+    A confidence, not a correctness: the sample's own label does not enter (but see ``reduce``).
+    With one-hot labels and the Euclidean distance ``P_max / P_min ≤ e^√2 = 4.11`` whatever f is,
+    so D is always close to 1/K and only ratios of D carry information.
+
+    Source: MBD, equations (1)-(2). Differs from the paper: ``space='prob'`` is the default, where
+    the text suggests logits in training and scores at test: probabilities do not change with the
+    arbitrary offset of the logits and make the training groups and the test weights one function.
+
+    Args:
+        num_classes: K.
+        normalizer: what (1) is normalised over: 'classes', or 'batch_labels' (the labels of the
+            mini-batch, that of all ranks; training only).
+        labels: the label vectors ``y_k``: 'onehot'; 'centers' (class means of the features, one set
+            a pathway, kept as an exponential moving average, one-hot at first); or the path of a
+            .npy file with a matrix (K, D), D = K as ``f`` lies in the space of the scores.
+        metric: 'euclidean' or 'sqeuclidean'.
+        space: what ``f`` is: 'prob' (softmax of the logits) or 'logits'.
+        center_logits: subtract the mean logit first, so that a constant added to all logits changes
+            nothing; only with ``space='logits'``.
+        tau: divides the distance; above 0.
+        reduce: 'max' (the paper) or 'target' (the probability of the true class; training only).
+        tie: the pathway that gets the samples of equal dominance, 'global' or 'local'.
+        momentum: weight of the old centre in the moving average, in [0, 1).
+
+    Raises:
+        TypeError: a setting is of another type than the signature says.
+        ValueError: a setting is not among its choices or out of range, or two exclude each other.
+    """
+
+    @checked_options
+    def __init__(
+        self,
+        num_classes: int,
+        normalizer: str = 'classes',
+        labels: str = 'onehot',
+        metric: str = 'euclidean',
+        space: str = 'prob',
+        center_logits: bool = False,
+        tau: float = 1.0,
+        reduce: str = 'max',
+        tie: str = 'global',
+        momentum: float = 0.9,
+    ) -> None:
+        super().__init__()
+        check_choice('Dominance', 'normalizer', normalizer, ('classes', 'batch_labels'))
+        check_choice('Dominance', 'metric', metric, ('euclidean', 'sqeuclidean'))
+        check_choice('Dominance', 'space', space, ('prob', 'logits'))
+        check_choice('Dominance', 'reduce', reduce, ('max', 'target'))
+        check_choice('Dominance', 'tie', tie, PATHWAYS)
+        if center_logits and space != 'logits':
+            raise ValueError(
+                "Dominance: center_logits=True needs space='logits', got space='prob'; "
+                'probabilities do not change with an offset of the logits.'
+            )
+        check_range('Dominance', 'num_classes', num_classes, 1)
+        check_range('Dominance', 'tau', tau, above=0)
+        check_range('Dominance', 'momentum', momentum, 0, below=1)
+        self.normalizer = normalizer
+        self.labels = labels
+        self.metric = metric
+        self.space = space
+        self.center_logits = center_logits
+        self.tau = tau
+        self.reduce = reduce
+        self.tie = tie
+        self.momentum = momentum
+        if labels != 'onehot':
+            start = (
+                torch.eye(num_classes) if labels == 'centers' else _load_labels(labels, num_classes)
+            )
+            for name in PATHWAYS:
+                self.register_buffer(f'{name}_labels', start.clone())
+
+    @property
+    def needs_targets(self) -> bool:
+        """Whether the true labels are needed, so that it can't be used at test."""
+        return self.normalizer == 'batch_labels' or self.reduce == 'target'
+
+    @property
+    def needs_one_class(self) -> str:
+        """By which setting each video must have one class in training; '' where it need not."""
+        if self.needs_targets:
+            return f"dominance with normalizer='{self.normalizer}', reduce='{self.reduce}'"
+        return "dominance with labels='centers'" if self.labels == 'centers' else ''
+
+    def features(self, logits: Tensor) -> Tensor:
+        """``f``: what the distances are taken of.
+
+        Args:
+            logits: (N, K).
+
+        Returns:
+            (N, K), float64, without gradient.
+        """
+        z = logits.detach().double()
+        if self.space == 'prob':
+            return z.softmax(1)
+        return z - z.mean(1, keepdim=True) if self.center_logits else z
+
+    def forward(
+        self, feats: Mapping[str, Tensor], targets: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Equations (1) and (2) for each pathway.
+
+        In training mode, with ``labels='centers'`` and targets, the centres move first.
+
+        Args:
+            feats: ``f`` of each pathway, (N, D); see :meth:`features`.
+            targets: class index of every sample, (N,); needed where :attr:`needs_targets`.
+
+        Returns:
+            For each pathway D, (N,), float64, in (0, 1], without gradient.
+
+        Raises:
+            ValueError: the settings need the targets and there are none.
+        """
+        if self.needs_targets and targets is None:
+            raise ValueError(
+                f"Dominance: normalizer='{self.normalizer}' with reduce='{self.reduce}' needs the "
+                "true labels, got none; at test use normalizer='classes' and reduce='max'."
+            )
+        if self.labels == 'centers' and self.training and targets is not None:
+            for name, f in feats.items():
+                self._move_centers(self.get_buffer(f'{name}_labels'), f, targets)
+        return {name: self._dominance(name, f, targets) for name, f in feats.items()}
+
+    def _dominance(self, name: str, feats: Tensor, targets: Tensor | None) -> Tensor:
+        labels = None if self.labels == 'onehot' else self.get_buffer(f'{name}_labels')
+        distances = label_distances(feats, labels, self.metric)
+        if self.normalizer == 'classes':
+            probs = class_distribution(distances, self.tau)
+        else:
+            assert targets is not None
+            counts = nn.functional.one_hot(targets, distances.shape[1]).sum(0).to(distances)
+            all_reduce(counts)
+            probs = batch_label_distribution(distances, counts, self.tau)
+        if self.reduce == 'max':
+            return probs.amax(1)
+        assert targets is not None
+        return probs.gather(1, targets[:, None])[:, 0]
+
+    def _move_centers(self, centers: Tensor, feats: Tensor, targets: Tensor) -> None:
+        """Move the centre of each class in the (global) batch towards the class's mean feature."""
+        onehot = nn.functional.one_hot(targets, len(centers)).to(feats)  # (N, K)
+        sums, counts = onehot.T @ feats, onehot.sum(0)  # (K, D), (K,)
+        all_reduce(sums)
+        all_reduce(counts)
+        means = sums / counts.clamp_min(1)[:, None]
+        moved = self.momentum * centers + (1 - self.momentum) * means
+        centers.copy_(torch.where(counts[:, None] > 0, moved, centers))
+
+
+def _load_labels(path: str, num_classes: int) -> Tensor:
+    if not Path(path).is_file():
+        raise ValueError(
+            "Dominance: labels must be 'onehot', 'centers' or the path of a .npy file, "
+            f'got {path!r}.'
+        )
+    try:
+        matrix = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            f'Dominance: labels must be a .npy file with numbers, got {path}: {error}; write it '
+            'with numpy.save.'
+        ) from error
+    shape = (num_classes, num_classes)
+    if matrix.shape != shape or matrix.dtype.kind not in 'fiu' or not np.isfinite(matrix).all():
+        raise ValueError(
+            f'Dominance: the label matrix must be {shape}, one row a class in the space of the '
+            f'scores, of finite numbers, got {matrix.shape} of {matrix.dtype} from {path}.'
+        )
+    return torch.from_numpy(matrix).float()

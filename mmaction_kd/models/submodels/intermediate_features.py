@@ -1,0 +1,272 @@
+"""Intermediate features of any model: named by module path, one vector a video or a time step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmaction.models import Recognizer2D
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from mmaction_kd.options import check_choice
+
+TOKENS = ('cls', 'mean', 'places', 'frames')
+
+
+class Recorded:
+    """The last output of a module; none before it ran."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.last: Tensor | None = None
+
+    @property
+    def output(self) -> Tensor:
+        """The output.
+
+        Raises:
+            ValueError: the module did not run.
+        """
+        if self.last is None:
+            raise ValueError(
+                f"Intermediate feature '{self.path}': the module did not run; name one that is "
+                "part of the forward pass of the model's backbone or neck."
+            )
+        return self.last
+
+
+@contextmanager
+def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
+    """Record what a submodule puts out while the block runs; nothing stays on the model.
+
+    Args:
+        model: where the module is.
+        path: its path, such as 'backbone.layer3'.
+
+    Yields:
+        The record.
+
+    Raises:
+        ValueError: there is no such module (the error lists its neighbours), it puts out several
+            tensors, or it runs without a graph while gradients are wanted.
+    """
+    module = find_module(model, path)
+    recorded = Recorded(path)
+    wants_graph = torch.is_grad_enabled()
+
+    def keep(_module: nn.Module, _args: tuple, output: object) -> None:
+        if isinstance(output, (tuple, list)) and len(output) == 1:
+            output = output[0]
+        if not isinstance(output, Tensor):
+            raise ValueError(
+                f"Intermediate feature '{path}': the module must put out one tensor, got "
+                f'{type(output).__name__}; name a module inside it.'
+            )
+        if wants_graph and not torch.is_grad_enabled():  # no gradient would reach what is before it
+            raise ValueError(
+                f"Intermediate feature '{path}': the module must run with a graph, got one inside "
+                'of reentrant activation checkpointing, such as with_cp=True of a backbone; name a '
+                "module that is not inside, or use MMEngine's activation_checkpointing=[...]."
+            )
+        recorded.last = output
+
+    handle = module.register_forward_hook(keep)
+    try:
+        yield recorded
+    finally:
+        handle.remove()
+
+
+def find_module(model: nn.Module, path: str) -> nn.Module:
+    """``model.get_submodule(path)`` with an error that lists what is there.
+
+    Args:
+        model: where to look.
+        path: dotted path.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: no such module.
+    """
+    here: nn.Module = model
+    walked: list[str] = []
+    for part in path.split('.'):
+        children = dict(here.named_children())
+        if part not in children:
+            where = '.'.join(walked) or type(model).__name__
+            raise ValueError(
+                f"Intermediate feature '{path}': {where} has no module '{part}'; "
+                f'it has {sorted(children)}.'
+            )
+        here = children[part]
+        walked.append(part)
+    return here
+
+
+def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls') -> Tensor:
+    """An intermediate feature as (10) and (11) compare it.
+
+    Args:
+        output: what the module puts out; rows (its first dimension) go video by video.
+        input_shape: of the pathway's input, (N, V, C, T, H, W), or (N, T, C, H, W) for a
+            Recognizer2D.
+        tokens: 'cls', 'mean' or 'places': one vector a video (:func:`pool_to_vectors`). 'frames':
+            one vector a time step (:func:`pool_to_steps`).
+
+    Returns:
+        (N, D), or for 'frames' (N, T', D).
+
+    Raises:
+        ValueError: ``tokens`` is none of these, or the output has no such tokens.
+    """
+    check_choice('Intermediate feature', 'tokens', tokens, TOKENS)
+    if tokens == 'frames':
+        return pool_to_steps(output, input_shape)
+    return pool_to_vectors(output, input_shape[0], tokens)
+
+
+def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Tensor:
+    """One vector a video, whatever the module puts out.
+
+    Feature maps (rows, C, [T,] H, W) are averaged over place and time. Of tokens (rows, L, D)
+    either the first, [CLS], is taken or the mean of the others. Where each place of a map is a
+    token, as in Swin, (rows, [T,] H, W, D), all are averaged. Rows that belong to one video (views,
+    frames) are averaged.
+
+    Args:
+        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D), or, of places,
+            (rows, [T,] H, W, D); rows is a multiple of ``num_videos``, video by video.
+        num_videos: N.
+        tokens: 'cls', 'mean' or 'places'.
+
+    Returns:
+        (N, D).
+
+    Raises:
+        ValueError: there is no token but [CLS] to average.
+    """
+    if tokens == 'places':
+        vectors = output.flatten(1, -2).mean(1)
+    elif output.dim() > 3:
+        vectors = output.flatten(2).mean(2)
+    elif output.dim() == 3 and tokens == 'cls':
+        vectors = output[:, 0]
+    elif output.dim() == 3:
+        if output.shape[1] < 2:
+            raise ValueError(
+                "Intermediate feature: tokens='mean' needs tokens beside [CLS], got "
+                f'{tuple(output.shape)} (rows, L, D); set cls_only=False in a VTN, or name an '
+                'earlier layer.'
+            )
+        vectors = output[:, 1:].mean(1)
+    else:
+        vectors = output
+    return vectors.reshape(num_videos, -1, vectors.shape[-1]).mean(1)
+
+
+def pool_to_steps(output: Tensor, input_shape: Sequence[int]) -> Tensor:
+    """One vector a time step: time stays, and only places are averaged.
+
+    Places are averaged because those of the two pathways do not correspond: each crops and flips
+    for itself. Views of one video are averaged step by step.
+
+    Args:
+        output: the map of a 3D CNN, (N V, C, T', H, W); the tokens of a temporal encoder, one a
+            frame, (N V, T, D), or with [CLS] first, (N V, 1 + T, D), which is left out; or of a 2D
+            network that sees each frame alone a vector, a map or tokens, (N V T, ...): of tokens
+            the mean of those beside [CLS].
+        input_shape: see :func:`pool_feature`.
+
+    Returns:
+        (N, T', D), T' = T but for a map of a 3D CNN.
+
+    Raises:
+        ValueError: the output has no time steps.
+    """
+    videos, views = input_shape[0], (input_shape[1] if len(input_shape) == 6 else 1)
+    frames = input_shape[3] if len(input_shape) == 6 else input_shape[1]
+    if output.dim() == 5:
+        steps = output.mean((3, 4)).transpose(1, 2)
+    elif len(output) == videos * views * frames:
+        tokens = 'mean' if output.dim() == 3 and output.shape[1] > 1 else 'cls'
+        steps = pool_to_vectors(output, len(output), tokens).unflatten(0, (-1, frames))
+    elif output.dim() == 3 and output.shape[1] in (frames, 1 + frames):
+        steps = output[:, -frames:]
+    else:
+        raise ValueError(
+            "Intermediate feature: tokens='frames' needs a map (N V, C, T', H, W), tokens "
+            '(N V, [1 +] T, D) or one row a frame (N V T, ...), got '
+            f'{tuple(output.shape)} for an input {tuple(input_shape)}; name another module, such '
+            "as a VTN's frame_projection, or another value of tokens."
+        )
+    return steps.unflatten(0, (videos, -1)).mean(1)
+
+
+def probe_dims(
+    recognizer: BaseModel, path: str, tokens: str = 'cls', input_shape: tuple | None = None
+) -> int:
+    """Find the dimension of an intermediate feature by one dry run, without computing anything.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        path: module path of the feature.
+        tokens: see :func:`pool_feature`.
+        input_shape: of one video, without N: (V, C, T, H, W), or (T, C, H, W) for a Recognizer2D;
+            default 16 frames at 224 x 224.
+
+    Returns:
+        D.
+
+    Raises:
+        ValueError: no such module, it did not run, or the model refuses the shape.
+    """
+    with torch.no_grad(), record_output(recognizer, path) as recorded:
+        dry_run(recognizer, 'backbone' if path.startswith('backbone') else 'neck', input_shape)
+    shape = (1, *(input_shape or _default_shape(recognizer)))
+    return pool_feature(recorded.output, shape, tokens).shape[-1]
+
+
+def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None) -> Any:
+    """What a stage puts out for one video, on the meta device: shapes without values.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        stage: 'backbone', or 'neck': all before the classifier.
+        input_shape: see :func:`probe_dims`.
+
+    Returns:
+        A tensor, or several.
+
+    Raises:
+        ValueError: the model refuses the shape.
+    """
+    input_shape = input_shape or _default_shape(recognizer)
+    state = {
+        name: value.detach().to('meta')
+        for name, value in (*recognizer.named_parameters(), *recognizer.named_buffers())
+    }
+    video = torch.empty(1, *input_shape, device='meta')
+    was_training = recognizer.training
+    recognizer.eval()
+    try:
+        with torch.no_grad():
+            return functional_call(recognizer, state, (video,), dict(mode='tensor', stage=stage))
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f'The dry run of a {type(recognizer).__name__} that finds the size of its features '
+            f'failed on a video of shape {tuple(input_shape)}; give the shape that the model takes '
+            f'as input_shape. ({error})'
+        ) from error
+    finally:
+        recognizer.train(was_training)
+
+
+def _default_shape(recognizer: BaseModel) -> tuple[int, ...]:
+    """Of one video: 16 frames at 224 x 224."""
+    return (16, 3, 224, 224) if isinstance(recognizer, Recognizer2D) else (1, 3, 16, 224, 224)

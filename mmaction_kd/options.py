@@ -1,0 +1,193 @@
+"""Check the options of a component: types, choices and ranges, with errors that name the option."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+# How a type is called in an error, one and several.
+NAMES: dict[Any, tuple[str, str]] = {
+    bool: ('True or False', 'True or False'),
+    int: ('a whole number', 'whole numbers'),
+    float: ('a number', 'numbers'),
+    str: ('a string', 'strings'),
+    Path: ('a path', 'paths'),
+    types.NoneType: ('None', 'None'),
+    **dict.fromkeys((Sequence, list, tuple), ('a list', 'lists')),
+    **dict.fromkeys((Mapping, dict), ('a dict', 'dicts')),
+}
+
+
+def checked_options(make: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a constructor: arguments of another type than its annotations are refused.
+
+    A config is written by hand, and Python itself takes any value for any argument: 'False' is
+    true, True is the number 1, and None ends in an error of PyTorch three calls further down.
+
+    Numbers are exact about it: True is no number, 1.0 is no whole number, and NaN is neither.
+    Strings are no lists. Unknown and missing arguments are Python's own errors, which name them.
+
+    Args:
+        make: an ``__init__``, or a function that makes something, with annotations.
+
+    Returns:
+        The same, but with a TypeError first.
+
+    Example:
+        >>> class Smooth:
+        ...     @checked_options
+        ...     def __init__(self, width: int, weights: Sequence[float] | None = None) -> None: ...
+        >>> smooth = Smooth(3, [1, 0.5])
+        >>> Smooth(3, [1, 'half'])
+        Traceback (most recent call last):
+        TypeError: Smooth: weights must be a list of numbers or None, got [1, 'half'].
+    """
+    names = list(inspect.signature(make).parameters)
+
+    @functools.cache  # late: an annotation may name what is imported after this class
+    def wanted() -> dict[str, Any]:
+        return get_type_hints(make)
+
+    @functools.wraps(make)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        owner = type(args[0]).__name__ if names[0] == 'self' else make.__name__
+        check_types(owner, {**dict(zip(names, args, strict=False)), **kwargs}, wanted())
+        return make(*args, **kwargs)
+
+    return checked
+
+
+def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse options of another type than is wanted, by name.
+
+    Args:
+        owner: the component that the user configures.
+        options: what the user gave, by name.
+        wanted: annotations by name; an option that has none is any.
+
+    Raises:
+        TypeError: an option is of another type.
+    """
+    for key, value in options.items():
+        if key in wanted and not is_of_type(value, wanted[key]):
+            raise TypeError(f'{owner}: {key} must be {name_of(wanted[key])}, got {value!r}.')
+
+
+def is_of_type(value: Any, wanted: Any) -> bool:
+    """Whether a value is what an annotation says, items of lists and dicts too.
+
+    Args:
+        value: any.
+        wanted: a type of :data:`NAMES`, a list or dict of such, or a union.
+
+    Returns:
+        Whether it is. Of any other class always: the component tells better what it asks for.
+    """
+    outer, inner = get_origin(wanted) or wanted, get_args(wanted)
+    if outer in (Union, types.UnionType):
+        return any(is_of_type(value, one) for one in inner)
+    if outer not in NAMES:
+        return True
+    if outer is bool:
+        return isinstance(value, (bool, np.bool_))
+    if outer in (int, float):
+        number = isinstance(value, Integral if outer is int else Real)
+        return number and not isinstance(value, bool) and value == value  # NaN is not itself
+    if outer in (Mapping, dict):
+        return isinstance(value, outer) and all(
+            is_of_type(item, one)
+            for pair in value.items()
+            for item, one in zip(pair, inner, strict=False)
+        )
+    if outer in (Sequence, list, tuple):
+        several = isinstance(value, outer) and not isinstance(value, (str, bytes))
+        return several and all(is_of_type(item, one) for one in inner[:1] for item in value)
+    return isinstance(value, outer)
+
+
+def name_of(wanted: Any, several: bool = False) -> str:
+    """An annotation in words.
+
+    Args:
+        wanted: as in :func:`is_of_type`.
+        several: of what they are called in the plural.
+
+    Returns:
+        Such as 'a whole number or None'.
+    """
+    outer, inner = get_origin(wanted) or wanted, get_args(wanted)
+    if outer in (Union, types.UnionType):
+        *first, last = (name_of(one, several) for one in inner)
+        return f'{", ".join(first)} or {last}'
+    name = getattr(outer, '__name__', 'anything')
+    name = NAMES.get(outer, (f'a {name}', f'{name}s'))[several]
+    items = inner[-1:] if outer in (Mapping, dict) else inner[:1]
+    return ' of '.join([name, *(name_of(one, True) for one in items)])
+
+
+def check_choice(owner: str, key: str, value: object, choices: tuple) -> None:
+    """Refuse a setting that is not among its choices, by name.
+
+    Args:
+        owner: the component that the user configures.
+        key: the setting's name.
+        value: what the user gave.
+        choices: what is possible.
+
+    Raises:
+        ValueError: ``value`` is not in ``choices``.
+    """
+    if value not in choices:
+        raise ValueError(f'{owner}: {key} must be one of {list(choices)}, got {value!r}.')
+
+
+def check_range(
+    owner: str,
+    key: str,
+    value: float | None,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    """Refuse a number that is out of its range, not a number or infinite, by name.
+
+    Args:
+        owner: the component that the user configures.
+        key: the setting's name.
+        value: what the user gave; None is for the caller to refuse where it is no choice.
+        at_least: the lowest that is possible.
+        at_most: the highest that is possible.
+        above: what it must be more than.
+        below: what it must be less than.
+
+    Raises:
+        ValueError: ``value`` is out of the range.
+
+    Example:
+        >>> check_range('Dominance', 'momentum', 1.0, 0, below=1)
+        Traceback (most recent call last):
+        ValueError: Dominance: momentum must be in [0, 1), got 1.0.
+    """
+    if value is None or (at_least <= value <= at_most and above < value < below):
+        return  # neither NaN nor infinity comes here
+    if min(at_most, below) < math.inf:
+        low = f'[{at_least}' if at_least > above else f'({above}'
+        high = f'{at_most}]' if at_most < below else f'{below})'
+        words = f'in {low}, {high}'
+    else:
+        words = f'at least {at_least}' if at_least > above else f'above {above}'
+    finite = '' if math.isfinite(value) else ' and finite'
+    raise ValueError(f'{owner}: {key} must be {words}{finite}, got {value}.')
