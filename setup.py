@@ -33,7 +33,7 @@ class BuildWithMim(build_py):
             if self.editable_mode:
                 (mim / name).symlink_to(Path('..', '..', name))
             elif source.is_dir():
-                ignore = shutil.ignore_patterns('__pycache__')
+                ignore = shutil.ignore_patterns('__pycache__', 'benchmark*')
                 shutil.copytree(source, mim / name, ignore=ignore)
             else:
                 shutil.copy(source, mim / name)

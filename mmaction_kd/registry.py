@@ -17,7 +17,7 @@ def _child(name: str, parent: root.Registry, *locations: str) -> root.Registry:
 
 
 MODELS = _child('model', root.MODELS, 'models')
-DATASETS = _child('dataset', root.DATASETS, 'datasets')
+DATASETS = _child('dataset', root.DATASETS, 'datasets', 'stored_teachers')
 TRANSFORMS = _child('transform', root.TRANSFORMS, 'datasets.transforms')
 METRICS = _child('metric', root.METRICS, 'evaluation')
 HOOKS = _child('hook', root.HOOKS, 'engine')

@@ -38,8 +38,8 @@ class OpticalFlowSubset:
         dataset: a data set of MMAction2, a wrapper of one, or the config of either.
         subset: which subset, such as 'static' or 'dynamic'.
         subsets: path of the file with the subsets, or 'ucf101' or 'hmdb51' for the paper's own,
-            see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`; its classes are in the order of
-            the data set's labels.
+            see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`; its classes are in the
+            order of the data set's labels.
         relabel: False keeps the labels among all classes, for a head of all classes.
         lazy_init: as in MMEngine's wrappers.
 

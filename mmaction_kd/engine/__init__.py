@@ -1,4 +1,4 @@
-"""What takes part in a run besides the model and the data."""
+"""Hooks, and the loop that stores the outputs of teachers: what runs beside model and data."""
 
 from mmaction_kd.engine.hooks import (
     BadVideosHook,

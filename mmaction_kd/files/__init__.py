@@ -1,1 +1,1 @@
-"""Files that a kill, a full disk or a second process can not leave half-written."""
+"""Atomic files, JSON lines and locks: no kill, full disk or second process leaves half a file."""

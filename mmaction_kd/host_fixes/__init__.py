@@ -1,8 +1,8 @@
 """Mends for what today's MMAction2 and MMEngine break.
 
 Each mend is guarded by its fault: where the host is whole, nothing is touched. Each file here holds
-the mends of one kind, and :data:`MENDS` lists them all; ``python -m mmaction_kd.host_fixes.doctor`` prints
-what became of them.
+the mends of one kind, and :data:`MENDS` lists them all;
+``python -m mmaction_kd.host_fixes.doctor`` prints what became of them.
 """
 
 from mmaction_kd.host_fixes import (

@@ -1,6 +1,7 @@
 """Says what of the host is broken, what was mended, and what is left.
 
-``python -m mmaction_kd.host_fixes.doctor`` prints one line a package (version found) and one a fault::
+``python -m mmaction_kd.host_fixes.doctor`` prints one line a package (version found) and one a
+fault::
 
     STATE   WHAT                                             FOUND            REMEDY
     ok      torch >=2.1                                      2.14.1

@@ -1,1 +1,1 @@
-"""Processes that end with the one that started them, and what a tool says when it is stopped."""
+"""Child processes that end with their parent, and how a tool ends on Ctrl-C."""

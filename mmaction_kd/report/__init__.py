@@ -1,1 +1,1 @@
-"""What a training did, as a record of numbers and as a page to look at."""
+"""The record that a training writes, and the HTML page made from it. Studies compare many runs."""

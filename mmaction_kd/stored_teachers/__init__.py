@@ -1,8 +1,12 @@
-"""What frozen teachers say of V views of every training video, kept so that none runs in training.
+"""Logits of frozen teachers for V views of every training video, stored before training.
 
 A view is a seed: with it the train pipeline makes the same clip again, bit for bit
-(``view_replay``). A store is a folder with ``store.json``, which says what it holds and was made
-of (``store_header``, ``fingerprint``), and a ``.npy`` file for each teacher and shard
-(``teacher_store``) with a row for each view (``logit_rows``). ``recording`` makes one, see
-``tools/store_teachers.py``; ``mmaction_kd.StoredTeacherViews`` trains on it.
+(``view_replay``). A store is a folder with ``store.json``, which describes its content and origin
+(``store_header``, ``fingerprint``), and a ``.npy`` file per teacher and shard (``teacher_store``)
+with a row per view (``logit_rows``). ``mmaction_kd.StoredTeacherViews`` trains on it. Running the
+teachers to fill a store is the engine's (:mod:`mmaction_kd.engine.record_teachers`).
 """
+
+from mmaction_kd.stored_teachers.stored_teacher_views import StoredTeacherViews
+
+__all__ = ['StoredTeacherViews']

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmaction_kd.datasets.video_names import how_to_name, video_list, video_name, video_path
 
-CONFIGS = Path(__file__).parent.parent / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 DTKD = (
     'tiny_slowfast.py',
     'tiny_slowfast_room8.py',

@@ -12,7 +12,7 @@ from mmaction_kd.host_fixes import MENDS, doctor
 from mmaction_kd.host_fixes.doctor import Line, Package
 from mmaction_kd.host_fixes.mend import Mend, Outcome, release
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run_doctor(*options):

@@ -1,8 +1,9 @@
 """Each mend of the host: the fault is there without it, and gone with it.
 
 A probe is a function that a user's program could hold; it fails on the faulty host. Run as a
-script, ``python tests/host_fixes/test_host_fixes.py bare|mended``, this file runs every probe in a process of
-its own and prints what they raised. ``mended`` imports mmaction_kd first, ``bare`` does not.
+script, ``python tests/host_fixes/test_host_fixes.py bare|mended``, it runs every probe in a
+process of its own and prints what they raised. ``mended`` imports mmaction_kd first, ``bare``
+does not.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from pathlib import Path
 import pytest
 from full_disk import files_up_to
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NUM_SAMPLES = 8
 
 

@@ -2,7 +2,8 @@
 
 All settings take turns at each video of the annotation files, in one process with one thread. For
 each: seconds over all videos, their ratio to the reference's (``of_full``), and the agreement with
-it, see mmaction_kd.optical_flow.motion_agreement: over all lists, and over each where there are several.
+it, see mmaction_kd.optical_flow.motion_agreement: over all lists, and over each where there are
+several.
 """
 
 from __future__ import annotations
