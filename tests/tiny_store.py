@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 from tiny_dtkd import SUBSETS
 
-from mmaction_kd.datasets import StoredTeacherViews
 from mmaction_kd.engine.record_teachers import record_store
 from mmaction_kd.registry import MODELS
+from mmaction_kd.stored_teachers import StoredTeacherViews
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset
 from mmaction_kd.stored_teachers.view_replay import build_dataset
 

@@ -80,7 +80,7 @@ class DualTeacherDistiller(BaseModel):
             SelectivityMetric.
         stored_teachers: folder of what the frozen teachers said of each training view (see
             ``tools/store_teachers.py``), which the samples bring along
-            (:class:`~mmaction_kd.datasets.StoredTeacherViews`): no teacher runs in training, or
+            (:class:`~mmaction_kd.stored_teachers.StoredTeacherViews`): no teacher runs in training, or
             goes to the device. When training starts they are loaded once, on the CPU, to see that
             they are those of the store. One without ``checkpoint``, or whose file is not there any
             more, can't be compared: the store is believed, with a warning.

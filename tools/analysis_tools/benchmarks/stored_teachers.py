@@ -23,9 +23,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 
 from benchmarks.side_by_side import compare
-from mmaction_kd.datasets import StoredTeacherViews
 from mmaction_kd.engine.record_teachers import record_store
 from mmaction_kd.registry import MODELS
+from mmaction_kd.stored_teachers import StoredTeacherViews
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset
 from mmaction_kd.stored_teachers.view_replay import build_dataset
 
