@@ -131,7 +131,7 @@ def fusion(cfg, _):
     """By the names of Fig. 6."""
     head = cfg.model.fusion_head
     if head.type == 'mmaction_kd.FeatureFusionHead':
-        return head.fusion
+        return head.join.type.removeprefix('mmaction_kd.').removesuffix('Join').lower()
     weights = head.get('weights', 'ratio')
     if head.get('combine', 'sum') == 'max':
         return 'max'

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from mmaction_kd.models.backbones.vtn import VTN
 from mmaction_kd.models.distillers import DualTeacherDistiller
-from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.models.recognizers import MBDRecognizer
 from mmaction_kd.models.submodels.view_logits import view_logits
 from mmaction_kd.visualization.frame_attention import record_cls_rows
@@ -314,10 +313,7 @@ def _is_weighted_sum(model: MBDRecognizer, sample: ActionDataSample) -> bool:
 def _notes(model: BaseModel, sample: ActionDataSample) -> list[str]:
     if isinstance(model, MBDRecognizer):
         words = 'Dominance says how sure a pathway is, from its scores alone'
-        by_dominance = isinstance(model.fusion_head, AdaptiveFusionHead) and (
-            model.fusion_head.weights in ('ratio', 'softmax')
-        )
-        if by_dominance and _is_weighted_sum(model, sample):
+        if model.fusion_head.weights_by_dominance and _is_weighted_sum(model, sample):
             words += '; the surer one has the larger weight in the fused scores'
         notes = [f'{words}.']
         if 'global_score' not in sample:

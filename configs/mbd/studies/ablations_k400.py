@@ -84,9 +84,9 @@ arms = dict(
     **{
         fusion: dict(
             config='../fusion/concat_r2plus1d_vtn_k400.py',
-            options={**pretrained, 'model.fusion_head.fusion': fusion},
+            options={**pretrained, 'model.fusion_head.join.type': f'mmaction_kd.{join}Join'},
         )
-        for fusion in ('concat', 'conv3d', 'bilinear')
+        for fusion, join in (('concat', 'Concat'), ('conv3d', 'Conv3d'), ('bilinear', 'Bilinear'))
     },
     train_scores=dict(
         test_of='all',

@@ -80,10 +80,10 @@ class DualTeacherDistiller(BaseModel):
             SelectivityMetric.
         stored_teachers: folder of what the frozen teachers said of each training view (see
             ``tools/store_teachers.py``), which the samples bring along
-            (:class:`~mmaction_kd.stored_teachers.StoredTeacherViews`): no teacher runs in training, or
-            goes to the device. When training starts they are loaded once, on the CPU, to see that
-            they are those of the store. One without ``checkpoint``, or whose file is not there any
-            more, can't be compared: the store is believed, with a warning.
+            (:class:`~mmaction_kd.stored_teachers.StoredTeacherViews`): no teacher runs in training,
+            or goes to the device. When training starts they are loaded once, on the CPU, to verify
+            that they are those of the store. One without ``checkpoint``, or whose file is gone,
+            can't be compared: the store is trusted, with a warning.
 
     Raises:
         TypeError: a setting is of another type than the signature says.

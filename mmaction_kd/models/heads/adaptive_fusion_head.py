@@ -1,4 +1,4 @@
-"""Adaptive fusion: at test the surer pathway counts more (MBD, equations 14 and 15).
+"""Adaptive fusion: at test the more confident pathway counts more (MBD, equations 14 and 15).
 
 Source: Kang et al., Sensors 2025, 25(22), 6849, equations (14)-(15).
 """
@@ -7,28 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import NamedTuple
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmaction_kd.models.dominance import PATHWAYS, Dominance
-from mmaction_kd.models.losses.batch_shapes import check_batch
+from mmaction_kd.models.dominance import PATHWAYS
+from mmaction_kd.models.heads.fusion_head import FusedScores, FusionHead
 from mmaction_kd.options import check_choice, checked_options
 from mmaction_kd.registry import MODELS
-
-
-class FusedScores(NamedTuple):
-    """What a fusion head returns."""
-
-    score: Tensor
-    """(N, K), each row sums to 1."""
-    weights: dict[str, Tensor]
-    """For each pathway (N,); over the pathways they sum to 1."""
-    dominance: dict[str, Tensor]
-    """For each pathway (N,), in (0, 1]."""
 
 
 def fusion_weights(
@@ -79,7 +65,7 @@ def combine_scores(
 
 
 @MODELS.register_module()
-class AdaptiveFusionHead(BaseModule):
+class AdaptiveFusionHead(FusionHead):
     """Fuse the scores of the pathways, ``S_i = w_i^l f_i^l + w_i^g f_i^g``.
 
     f is the mean over views of a pathway's softmax; w comes from its dominance (no true label
@@ -104,9 +90,6 @@ class AdaptiveFusionHead(BaseModule):
             at test.
     """
 
-    needs_feats: Mapping[str, str] = MappingProxyType({})
-    """What is to be fused beside the scores: nothing; see FeatureFusionHead."""
-
     @checked_options
     def __init__(
         self,
@@ -116,9 +99,8 @@ class AdaptiveFusionHead(BaseModule):
         combine: str = 'sum',
         gate: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, dominance)
         me = type(self).__name__
-        self.num_classes = num_classes
         if gate is not None and not 0 <= gate <= 1:
             raise ValueError(
                 f'{me}: gate must be a dominance, in [0, 1], or None, got {gate}; '
@@ -128,18 +110,11 @@ class AdaptiveFusionHead(BaseModule):
         self.weights = _weights(me, weights)
         self.combine = combine
         self.gate = gate
-        self.dominance = Dominance(num_classes, **(dominance or {}))
-        if self.dominance.needs_targets or self.dominance.space != 'prob':
-            raise ValueError(
-                f"{me}: dominance must have normalizer='classes', reduce='max' and space='prob', "
-                f'got {dict(dominance or {})}; a test video has no label and its f is a mean of '
-                'probabilities.'
-            )
 
     @property
-    def needs_one_class(self) -> str:
-        """By which setting each video must have one class in training; '' where it need not."""
-        return self.dominance.needs_one_class
+    def weights_by_dominance(self) -> bool:  # type: ignore[override]
+        """Whether the weights follow the dominance of the sample."""
+        return self.weights in ('ratio', 'softmax')
 
     def forward(
         self,
@@ -147,59 +122,10 @@ class AdaptiveFusionHead(BaseModule):
         targets: Tensor | None = None,
         feats: Mapping[str, Tensor] | None = None,
     ) -> FusedScores:
-        """Equations (14) and (15).
-
-        Args:
-            probs: f of each pathway, (N, K), rows sum to 1.
-            targets: class index of every sample, (N,); in training only, for the class centres of a
-                dominance with ``labels='centers'``.
-            feats: not used.
-
-        Returns:
-            Fused scores, weights and dominances.
-        """
-        dominance = self.dominance(
-            {name: f.detach().double() for name, f in probs.items()}, targets
-        )
+        """Equations (14) and (15); see the base class."""
+        dominance = self.dominances(probs, targets)
         weights = fusion_weights(dominance, self.weights)
         return FusedScores(combine_scores(probs, weights, self.combine), weights, dominance)
-
-    def local_alone(self, probs: Tensor) -> FusedScores:
-        """The local pathway's scores as the answer: what a video gets that the gate holds back.
-
-        Args:
-            probs: f of the local pathway, (N, K), rows sum to 1.
-
-        Returns:
-            ``probs``, weights of 1 and 0, and the dominance of the local pathway.
-        """
-        dominance = self.dominance({'local': probs.detach().double()})
-        ones = torch.ones_like(dominance['local'])
-        return FusedScores(probs, {'local': ones, 'global': torch.zeros_like(ones)}, dominance)
-
-    @torch.no_grad()
-    def loss(
-        self,
-        probs: Mapping[str, Tensor],
-        targets: Tensor,
-        feats: Mapping[str, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """What is told of the fused scores in training; there is nothing to train.
-
-        Args:
-            probs: see :meth:`forward`.
-            targets: class index of every sample, (N,).
-            feats: not used.
-
-        Returns:
-            ``top1_acc``, a ratio in [0, 1].
-
-        Raises:
-            ValueError: the scores are not (N, K), or a target is no class index.
-        """
-        check_batch(type(self).__name__, probs, targets, self.num_classes)
-        score = self(probs, targets).score
-        return dict(top1_acc=(score.argmax(1) == targets).float().mean())
 
 
 def _weights(owner: str, weights: str | Sequence[float]) -> str | dict[str, float]:

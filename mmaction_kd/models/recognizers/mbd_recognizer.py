@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
 from mmaction_kd.models.dominance import PATHWAYS
-from mmaction_kd.models.heads.adaptive_fusion_head import FusedScores
+from mmaction_kd.models.heads.fusion_head import FusedScores
 from mmaction_kd.models.precision import at_least_float32
 from mmaction_kd.models.submodels.class_labels import class_indices
 from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
@@ -70,8 +70,9 @@ class MBDRecognizer(BaseModel):
             paper: a 3D CNN on consecutive frames.
         global_pathway: likewise. The paper: a video transformer on frames of the whole action.
         distill_loss: config of a :class:`~mmaction_kd.models.losses.DominanceDistillLoss`.
-        fusion_head: config of an :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`, or of a
-            :class:`~mmaction_kd.models.heads.FeatureFusionHead`, which is trained.
+        fusion_head: config of a :class:`~mmaction_kd.models.heads.FusionHead`:
+            :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`, or, trained,
+            :class:`~mmaction_kd.models.heads.FeatureFusionHead`.
         features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
             a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
             'places' | 'frames', input_shape=...)``, see
@@ -151,7 +152,7 @@ class MBDRecognizer(BaseModel):
             )
         if self.fusion_head.needs_feats:
             shapes = {name: kw.get('input_shape') for name, kw in self.features.items()}
-            self.fusion_head.make_layers(
+            self.fusion_head.build_layers(
                 {
                     name: probe_last_dims(pathways[name], kind, shapes.get(name))
                     for name, kind in self.fusion_head.needs_feats.items()

@@ -6,15 +6,21 @@ import pytest
 import torch
 
 from mmaction_kd.models.heads.feature_fusion_head import FeatureFusionHead
+from mmaction_kd.models.heads.feature_joins import BilinearJoin, ConcatJoin
 
 N, V, K, D = 3, 2, 4, dict(local=5, global_=6)
-FUSIONS = ('concat', 'bilinear', 'conv3d')
+JOINS = dict(
+    concat=dict(type='mmaction_kd.ConcatJoin'),
+    bilinear=dict(type='mmaction_kd.BilinearJoin', rank=7),
+    conv3d=dict(type='mmaction_kd.Conv3dJoin', channels=8),
+)
+FUSIONS = tuple(JOINS)
 
 
 def make(fusion, **settings):
     torch.manual_seed(0)
-    head = FeatureFusionHead(K, fusion, rank=7, channels=8, **settings).double()
-    head.make_layers({'local': D['local'], 'global': D['global_']})
+    head = FeatureFusionHead(K, JOINS[fusion], **settings).double()
+    head.build_layers({'local': D['local'], 'global': D['global_']})
     return head.double().eval()
 
 
@@ -41,9 +47,9 @@ def affine(layer, x):
 
 def joined_by_hand(head, local, global_):
     """One view, in NumPy."""
-    if head.fusion == 'concat':
+    if isinstance(head.join, ConcatJoin):
         return np.concatenate([local, global_])
-    if head.fusion == 'bilinear':
+    if isinstance(head.join, BilinearJoin):
         x = affine(head.join.local, local) * affine(head.join.global_, global_)
         y = np.sign(x) * np.sqrt(np.abs(x) + 1e-5)
         return y / np.linalg.norm(y)
@@ -135,11 +141,16 @@ def test_half_precision_features_give_full_precision_scores():
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        (dict(fusion='sum'), "fusion must be one of .*got 'sum'"),
-        (dict(rank=0), 'rank must be at least 1, got 0'),
+        (dict(init_std=-1), 'init_std must be at least 0, got -1'),
         (dict(dominance=dict(space='logits')), "space='prob'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         FeatureFusionHead(K, **settings)
+
+
+@pytest.mark.parametrize('join', [dict(type='Linear'), dict(type='mmaction_kd.VTN'), dict(rank=3)])
+def test_what_is_no_join_is_refused(join):
+    with pytest.raises(TypeError, match='join must be the config of a FeatureJoin, got'):
+        FeatureFusionHead(K, join)

@@ -29,7 +29,7 @@ def fusion(targets, width=K, kind=AdaptiveFusionHead):
     probs = {name: torch.rand(N, width).softmax(1) for name in PATHWAYS}
     head = kind(K)
     if kind is FeatureFusionHead:
-        head.make_layers(dict.fromkeys(PATHWAYS, 3))
+        head.build_layers(dict.fromkeys(PATHWAYS, 3))
     return head.loss(probs, targets, {name: torch.randn(N, 1, 3) for name in PATHWAYS})
 
 

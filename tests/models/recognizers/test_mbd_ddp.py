@@ -34,14 +34,19 @@ def joined_batch(step, ranks):
     return {key: torch.cat([x[key] for x in inputs]) for key in inputs[0]}, list(chain(*samples))
 
 
+JOINS = dict(
+    concat=dict(type='mmaction_kd.ConcatJoin'),
+    bilinear=dict(type='mmaction_kd.BilinearJoin', rank=8),
+    conv3d=dict(type='mmaction_kd.Conv3dJoin', channels=8),
+)
+
+
 def build_model(fusion):
     """The same weights in every process; black frames get equal logits, others unequal ones."""
     # Class centres are kept over the ranks. The 3D convolution's loss goes on into the pathways.
     fusion_head = dict(
         type='mmaction_kd.FeatureFusionHead',
-        fusion=fusion,
-        rank=8,
-        channels=8,
+        join=JOINS[fusion],
         dropout_ratio=0.0,
         detach=fusion != 'conv3d',
         dominance=dict(labels='centers'),

@@ -8,14 +8,21 @@ import tiny_mbd
 import torch
 
 from mmaction_kd.models.dominance import PATHWAYS
+from mmaction_kd.models.heads import FusionHead
+from mmaction_kd.models.heads.fusion_head import FusedScores
 from mmaction_kd.models.submodels.last_features import last_feature
+from mmaction_kd.registry import MODELS
 
 HEADS = {
     'weighted': dict(type='mmaction_kd.AdaptiveFusionHead', weights=[0.3, 0.7]),
     'max': dict(type='mmaction_kd.AdaptiveFusionHead', weights='average', combine='max'),
-    'concat': dict(type='mmaction_kd.FeatureFusionHead', fusion='concat'),
-    'bilinear': dict(type='mmaction_kd.FeatureFusionHead', fusion='bilinear', rank=8),
-    'conv3d': dict(type='mmaction_kd.FeatureFusionHead', fusion='conv3d', channels=8),
+    'concat': dict(type='mmaction_kd.FeatureFusionHead'),
+    'bilinear': dict(
+        type='mmaction_kd.FeatureFusionHead', join=dict(type='mmaction_kd.BilinearJoin', rank=8)
+    ),
+    'conv3d': dict(
+        type='mmaction_kd.FeatureFusionHead', join=dict(type='mmaction_kd.Conv3dJoin', channels=8)
+    ),
 }
 TRAINED = ('concat', 'bilinear', 'conv3d')
 R3D = dict(
@@ -136,3 +143,27 @@ def test_last_features_of_nested_outputs():
 def test_a_convolution_without_a_map_is_refused():
     with pytest.raises(ValueError, match=r'a map must be one tensor .*got shapes \[\(1, 8\)\]'):
         tiny_mbd.build(fusion_head=HEADS['conv3d'])
+
+
+class ProductFusion(FusionHead):
+    """A fusion of a user's own: the normalised product of the two distributions."""
+
+    def forward(self, probs, targets=None, feats=None):
+        product = probs['local'] * probs['global']
+        equal = {name: torch.full_like(f[:, 0], 0.5) for name, f in probs.items()}
+        return FusedScores(
+            product / product.sum(1, keepdim=True), equal, self.dominances(probs, targets)
+        )
+
+
+def test_a_third_fusion_is_one_class_and_one_line_of_config():
+    MODELS.register_module(module=ProductFusion, force=True)
+    try:
+        model = tiny_mbd.build(fusion_head=dict(type='mmaction_kd.ProductFusion')).eval()
+    finally:
+        MODELS.module_dict.pop('ProductFusion')
+    inputs, samples = tiny_mbd.batch(2)
+    assert 0 <= model(inputs, samples, mode='loss')['fused/top1_acc'] <= 1
+    for sample in model(inputs, samples, mode='predict'):
+        product = sample.local_score * sample.global_score
+        torch.testing.assert_close(sample.pred_score, product / product.sum())

@@ -50,7 +50,10 @@ def test_a_soft_label_enters_the_cross_entropy_and_nothing_else(count):
         (dict(distill_loss=dict(dominance=dict(normalizer='batch_labels'))), "'batch_labels'.*"),
         (dict(distill_loss=dict(dominance=dict(labels='centers'))), "labels='centers'"),
         (dict(fusion_head=dict(dominance=dict(labels='centers'))), "labels='centers'"),
-        (dict(fusion_head=dict(type='mmaction_kd.FeatureFusionHead')), "fusion='concat'"),
+        (
+            dict(fusion_head=dict(type='mmaction_kd.FeatureFusionHead')),
+            'cross-entropy of FeatureFusionHead',
+        ),
     ],
 )
 def test_settings_that_need_one_class_refuse_a_soft_label(changes, needs):
