@@ -1,7 +1,7 @@
-"""What a loss saw of each sample, for whoever looks: nobody, or a hook.
+"""What a loss records of a step beside what is minimised, under the names that the report reads.
 
-A loss returns means over the batch. What it did to each class needs its samples, which leave it
-here: a loss is told nothing of hooks, and works without any.
+A loss returns means over the batch, which MMEngine logs. What it did to each class needs single
+samples: the loss leaves these here, and a hook may take them. A loss works without any hook.
 """
 
 from __future__ import annotations
@@ -14,9 +14,28 @@ from torch import Tensor
 
 KEY = 'mmaction_kd.observations'
 
+# Sources of observations, of values for each sample.
+DOMINANCE = 'dominance'
+"""MBD, by pathway: whether it is the more confident one, which teaches."""
+TEACHER_WEIGHTS = 'teacher_weights'
+"""DTKD, by teacher: its weight w of (9)."""
+RESPONSIBLE = 'responsible'
+"""DTKD, by teacher: whether the class is one of its own."""
+
+# Terms of a loss: summed where the name holds 'loss'. Those of a pathway or teacher t are `t/TERM`.
+LOSS_FINAL = 'loss_final'
+LOSS_INTERMEDIATE = 'loss_intermediate'
+DOMINANCE_SHARE = 'dominance_share'
+TEACHER_WRONG_SHARE = 'teacher_wrong_share'
+LOSS_KD = 'loss_kd'
+LOSS_TEACHER = 'loss_teacher'
+SHARE = 'share'
+WEIGHT = 'weight'
+WRONG_SHARE = 'wrong_share'
+
 
 class Observation(NamedTuple):
-    """What was seen of a batch.
+    """Values of the samples of a batch.
 
     Attributes:
         num_classes: K.
@@ -30,12 +49,12 @@ class Observation(NamedTuple):
 
 
 def observe(source: str, num_classes: int, targets: Tensor, values: Mapping[str, Tensor]) -> None:
-    """Leave what is known of each sample in MMEngine's MessageHub, in place of the last batch's.
+    """Leave values of each sample in MMEngine's MessageHub, in place of the last batch's.
 
     Tensors are kept as they are, on their device, without graph: nothing waits for the device.
 
     Args:
-        source: what the numbers are, such as 'dominance'.
+        source: what the numbers are, such as :data:`DOMINANCE`.
         num_classes: K.
         targets: class index of every sample, (N,).
         values: by name, (N,) each.
@@ -45,7 +64,7 @@ def observe(source: str, num_classes: int, targets: Tensor, values: Mapping[str,
 
 
 def take_observations() -> dict[str, Observation]:
-    """What was left since it was last taken, by source; afterwards there is none."""
+    """Return what was left since the last call, by source, and forget it."""
     return _store().pop(KEY, {})
 
 

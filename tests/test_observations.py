@@ -59,10 +59,12 @@ def test_dtkd_tells_the_weight_of_each_teacher(loss):
     model = tiny_dtkd.build(tiny_dtkd.distiller_config(loss=dict(type=f'mmaction_kd.{loss}')))
     inputs, samples = tiny_dtkd.batch([0, 1, 1, 5])
     losses = model.loss(inputs, samples)
-    seen = take_observations()['teacher_weights']
+    taken = take_observations()
+    seen, responsible = taken['teacher_weights'], taken['responsible']
     assert seen.num_classes == tiny_dtkd.CLASSES
     own = dict(dynamic=[0, 3], static=[1, 2])  # samples of the batch
     for name, rows in own.items():
         weights = seen.values[name]
+        assert responsible.values[name].nonzero().flatten().tolist() == rows
         assert weights[rows].mean().item() == pytest.approx(losses[f'{name}/weight'].item())
         assert (weights.sum() - weights[rows].sum()).item() == 0

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from mmaction_kd.figures.figure import new_figure
 from mmaction_kd.figures.palette import ROLES
 
 COLOURS = {subset: ROLES[subset] for subset in ('static', 'dynamic')}
+SIZE = (7, 4.5)  # inches
 MOST_NAMES = 12  # classes; of more the names would hide the points
 
 
@@ -21,13 +23,6 @@ def _by_subset(report: Mapping, key: str) -> dict[str, np.ndarray]:
     return {
         subset: np.array([values[name] for name in report['subsets'][subset]]) for subset in COLOURS
     }
-
-
-def _axes(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 4.5), dpi=150, layout='constrained')
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    axes.spines[['top', 'right']].set_visible(False)
-    return figure, axes
 
 
 def _bin_edges(means: np.ndarray, threshold: float) -> list[float]:
@@ -67,7 +62,9 @@ def histogram_figure(report: Mapping) -> Figure:
         The figure.
     """
     motion, means = report['motion'], _by_subset(report, 'class_means')
-    figure, axes = _axes(f'class mean of flow magnitude [{motion["unit"]}]', 'number of classes')
+    figure, axes = new_figure(
+        SIZE, f'class mean of flow magnitude [{motion["unit"]}]', 'number of classes'
+    )
     rule, threshold = motion['threshold']['rule'], motion['threshold']['value']
     edges = _bin_edges(np.concatenate(list(means.values())), threshold)
     axes.hist(
@@ -100,8 +97,10 @@ def mean_std_figure(report: Mapping) -> Figure:
     """
     unit = report['motion']['unit']
     means, stds = (_by_subset(report, key) for key in ('class_means', 'class_stds'))
-    figure, axes = _axes(
-        f'class mean of flow magnitude [{unit}]', f'STD over the videos of the class\n[{unit}]'
+    figure, axes = new_figure(
+        SIZE,
+        f'class mean of flow magnitude [{unit}]',
+        f'STD over the videos of the class\n[{unit}]',
     )
     for subset, colour in COLOURS.items():
         label = f'{subset} ({len(means[subset])} classes)'

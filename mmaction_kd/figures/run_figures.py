@@ -11,6 +11,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from mmaction_kd.figures.figure import new_figure
 from mmaction_kd.figures.palette import GAIN, LOSS, OTHERS, ROLES
 
 DIVERGING = LinearSegmentedColormap.from_list(
@@ -25,9 +26,7 @@ Series = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def _axes(height: float, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), dpi=150, layout='constrained')
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    axes.spines[['top', 'right']].set_visible(False)
+    figure, axes = new_figure((WIDTH, height), xlabel, ylabel)
     axes.tick_params(labelsize='small')
     return figure, axes
 

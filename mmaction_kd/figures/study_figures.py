@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -194,16 +192,8 @@ def histograms(
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=120)
-    return buffer.getvalue()
-
-
 def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout='constrained')
+    return Figure(figsize=(width, height), dpi=120, layout='constrained')
 
 
 def _from_below_the_lowest(axes, values: np.ndarray) -> None:

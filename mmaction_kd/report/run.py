@@ -1,4 +1,4 @@
-"""A run as its work dir tells it: the log, the record, the metrics of its test."""
+"""A run as read from its work dir: the log, the record, the metrics of its test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,23 @@ from mmaction_kd.report.logged_scalars import Curves, read_scalars
 from mmaction_kd.report.run_record import RECORD_FILE, RunRecord
 
 
+class ClassSums(NamedTuple):
+    """Sums over the samples of each class, over time.
+
+    Attributes:
+        times: when each line was written, (E,).
+        counts: numbers of samples, (E, K).
+        sums: of each value, by name, (E, K).
+    """
+
+    times: np.ndarray
+    counts: np.ndarray
+    sums: dict[str, np.ndarray]
+
+
 @dataclass
 class Run:
-    """What is known of a run.
+    """A training, a test, or both.
 
     Attributes:
         folder: its work dir.
@@ -45,12 +60,12 @@ class Run:
 
     @property
     def unit(self) -> str:
-        """What time is counted in."""
+        """Return what time is counted in."""
         return 'epoch' if self.by_epoch else 'iteration'
 
     @property
     def num_classes(self) -> int:
-        """K; 0 where nothing tells."""
+        """Return K; 0 where it is not recorded."""
         for line in (self.test, *reversed(self.evaluations)):
             if 'num_classes' in line:
                 return line['num_classes']
@@ -61,16 +76,16 @@ class Run:
 
     @property
     def class_names(self) -> list[str]:
-        """A name for each of the K classes."""
+        """Return a name for each of the K classes."""
         known = self.classes if len(self.classes) == self.num_classes else ()
         return list(known) or [f'class {index}' for index in range(self.num_classes)]
 
     def time(self, line: dict) -> float:
-        """When a line of the record was written, in the run's unit."""
+        """Return when a line of the record was written, in the run's unit."""
         return line.get('epoch', 0) if self.by_epoch else line.get('iter', 0)
 
     def evaluation(self, kinds: Sequence[str] = ('test', 'val')) -> dict:
-        """The last counts of predictions: of the test, else of a validation.
+        """Return the last counts of predictions: of the test, else of a validation.
 
         Args:
             kinds: which may be taken, the better first.
@@ -81,19 +96,16 @@ class Run:
         last = dict(test=self.test, val=self.evaluations[-1] if self.evaluations else {})
         return next((last[kind] for kind in kinds if 'num_classes' in last[kind]), {})
 
-    def over_time(self, source: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """What a loss observed, by class.
+    def over_time(self, source: str) -> ClassSums:
+        """Return what a loss observed, by class.
 
         Args:
-            source: as the loss named it, such as 'dominance'.
-
-        Returns:
-            Times (E,), numbers of samples (E, K), and for each value its sums (E, K).
+            source: see :mod:`mmaction_kd.observations`.
         """
         lines = [line for line in self.epochs if source in line['sources']]
         found = [line['sources'][source] for line in lines]
         names = found[0]['sums'] if found else ()
-        return (
+        return ClassSums(
             np.array([self.time(line) for line in lines], dtype=float),
             np.array([seen['count'] for seen in found], dtype=float),
             {name: np.array([seen['sums'][name] for seen in found]) for name in names},

@@ -31,6 +31,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mmaction_kd.figures import study_figures as figures
+from mmaction_kd.figures.figure import png
 from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.options import check_choice
 from mmaction_kd.report.logged_scalars import read_scalars
@@ -88,7 +89,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
         if drawn is None:
             lines += [f'{figure.get("title", name)}: no run of it is done.', '']
             continue
-        write_whole(folder / name, figures.png(drawn))
+        write_whole(folder / name, png(drawn))
         lines += [f'![{figure.get("title", name)}]({name})', '']
     lines += ['Each training has its own page, `../runs/*/**/train/distill_report.html`.', '']
     page = folder / 'report.md'

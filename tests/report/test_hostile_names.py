@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from made_up_run import evaluation, write_run
 from strange_input import FEW, NAMES, SETTINGS
 
+from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
-from mmaction_kd.report.run_page import run_page
 
 ELEMENTS = {
     'html', 'head', 'meta', 'title', 'style', 'body', 'h1', 'h2', 'h3', 'p', 'div', 'table', 'tr',

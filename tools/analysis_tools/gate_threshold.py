@@ -34,7 +34,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from get_flops import count, one_view
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -42,8 +41,9 @@ from mmengine.registry import init_default_scope
 import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.gate_curve import GateCurve, cheapest_gate, gate_curve
+from mmaction_kd.figures.figure import png
 from mmaction_kd.figures.palette import OTHERS, ROLES
-from mmaction_kd.files.whole_file import whole_file, write_whole
+from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.registry import MODELS
@@ -267,8 +267,7 @@ def main() -> None:
     write_whole(args.out / 'gate.json', json.dumps(result, indent=2) + '\n')
     chosen = {which: rows[2:] for which, rows in told.items()}
     figure = curve_figure(curves, gmacs, args.metric, chosen)
-    with whole_file(args.out / 'gate_curve.png') as file:
-        FigureCanvasAgg(figure).print_png(file)
+    write_whole(args.out / 'gate_curve.png', png(figure))
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, float]], both: float) -> str:

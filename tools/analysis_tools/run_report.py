@@ -18,8 +18,8 @@ import mmaction_kd  # noqa: F401  (mends the host)
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE
 from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
-from mmaction_kd.report.run_page import run_page
 
 
 def parse_args() -> argparse.Namespace:

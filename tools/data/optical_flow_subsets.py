@@ -28,7 +28,6 @@ The numbers do not depend on how many processes compute them, and nor does a byt
 # Worker processes import this file: what takes seconds to import, all with torch, is imported late.
 import argparse
 import contextlib
-import io
 import json
 import os
 from dataclasses import fields
@@ -41,6 +40,7 @@ from mmengine.utils import ProgressBar
 import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
+from mmaction_kd.figures.figure import png
 from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.files.whole_file import write_whole
@@ -279,9 +279,7 @@ def write_report(path: Path, report: dict) -> None:
     """Write the figures, and then the .json file, which says that all is done."""
     figures = dict(histogram=histogram_figure(report), mean_std=mean_std_figure(report))
     for name, figure in figures.items():
-        png = io.BytesIO()
-        figure.savefig(png, format='png')
-        write_whole(path.with_name(f'{path.stem}_{name}.png'), png.getvalue())
+        write_whole(path.with_name(f'{path.stem}_{name}.png'), png(figure))
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(path, f'{text}\n')
 

@@ -16,12 +16,12 @@ from mmengine.visualization import LocalVisBackend
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
 from mmaction_kd.files.whole_file import write_whole
-from mmaction_kd.observations import take_observations
+from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
 from mmaction_kd.options import checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
+from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
-from mmaction_kd.report.run_page import run_page
 from mmaction_kd.report.run_record import RunRecord
 
 PAGE_FILE = 'distill_report.html'
@@ -330,9 +330,11 @@ def _train_scalars(sources: dict[str, dict]) -> dict[str, float]:
     """Means over the samples of an epoch; a teacher's weight over those where it has one."""
     found = {}
     for source, seen in sources.items():
+        if source == RESPONSIBLE:
+            continue  # the same at every step
         for name, sums in seen['sums'].items():
             counted = [n for n, s in zip(seen['count'], sums, strict=True) if s]
-            total = sum(seen['count'] if source == 'dominance' else counted)
+            total = sum(seen['count'] if source == DOMINANCE else counted)
             found[f'report/{source}/{name}'] = sum(sums) / max(1, total)
     return found
 

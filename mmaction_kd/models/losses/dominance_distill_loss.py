@@ -16,7 +16,14 @@ from mmaction_kd.models.dominance import PATHWAYS, Dominance, dominance_groups
 from mmaction_kd.models.losses.batch_shapes import check_batch
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 from mmaction_kd.models.precision import at_least_float32
-from mmaction_kd.observations import observe
+from mmaction_kd.observations import (
+    DOMINANCE,
+    DOMINANCE_SHARE,
+    LOSS_FINAL,
+    LOSS_INTERMEDIATE,
+    TEACHER_WRONG_SHARE,
+    observe,
+)
 from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
@@ -250,7 +257,7 @@ class DominanceDistillLoss(nn.Module):
         """
         check_batch(type(self).__name__, logits, targets, self.num_classes)
         groups = self.groups(logits, targets)
-        observe('dominance', self.num_classes, targets, groups)
+        observe(DOMINANCE, self.num_classes, targets, groups)
         terms = {}
         for student, teacher in (PATHWAYS, PATHWAYS[::-1]):
             taught = groups[teacher]
@@ -260,15 +267,14 @@ class DominanceDistillLoss(nn.Module):
             size = group_size(taught, self.group_reduction)
             if self.layers in ('final', 'both'):
                 loss = group_mean(self._final(student, teacher, logits), taught, size)
-                terms[f'{student}/loss_final'] = self.kl_weight[student] * loss
+                terms[f'{student}/{LOSS_FINAL}'] = self.kl_weight[student] * loss
             if self.needs_feats:
                 assert feats is not None
                 loss = group_mean(self._intermediate(student, teacher, feats), taught, size)
-                terms[f'{student}/loss_intermediate'] = self.mse_weight[student] * loss
-            terms[f'{student}/dominance_share'] = groups[student].float().mean()
-            terms[f'{student}/teacher_wrong_share'] = (
-                wrong & taught
-            ).sum() / taught.sum().clamp_min(1)
+                terms[f'{student}/{LOSS_INTERMEDIATE}'] = self.mse_weight[student] * loss
+            terms[f'{student}/{DOMINANCE_SHARE}'] = groups[student].float().mean()
+            wrong_share = (wrong & taught).sum() / taught.sum().clamp_min(1)
+            terms[f'{student}/{TEACHER_WRONG_SHARE}'] = wrong_share
         return terms
 
     @torch.no_grad()

@@ -23,7 +23,16 @@ from mmaction_kd.models.losses.hybrid_score import (
     log_soft_targets,
     reduce_batch,
 )
-from mmaction_kd.observations import observe
+from mmaction_kd.observations import (
+    LOSS_KD,
+    LOSS_TEACHER,
+    RESPONSIBLE,
+    SHARE,
+    TEACHER_WEIGHTS,
+    WEIGHT,
+    WRONG_SHARE,
+    observe,
+)
 from mmaction_kd.options import check_choice, check_range, checked_options
 from mmaction_kd.registry import MODELS
 
@@ -216,7 +225,8 @@ class SubsetDistillLoss(nn.Module, ABC):
             masks = self.responsible(targets)
             logits = self._full_width(teacher_logits, self.needed(targets))
             weights = self.weights(logits, masks, targets)
-            observe('teacher_weights', self.num_classes, targets, weights)
+            observe(TEACHER_WEIGHTS, self.num_classes, targets, weights)
+            observe(RESPONSIBLE, self.num_classes, targets, masks)
             log_q = {n: log_soft_targets(z, self.kd_temperature) for n, z in logits.items()}
             w, log_q_final = final_soft_targets(weights, log_q, masks)
         log_p = log_soft_targets(student_logits, self.kd_temperature)
@@ -225,12 +235,13 @@ class SubsetDistillLoss(nn.Module, ABC):
             per_sample = per_sample + torch.xlogy(w, w)
         kd = reduce_batch(per_sample, masks, self.num_classes, self.reduction)
         scale = self.kd_temperature**2 if self.t_squared else 1.0
-        terms = {'loss_kd': self.kd_weight * scale * kd}
+        terms = {LOSS_KD: self.kd_weight * scale * kd}
         for name, mask in masks.items():
             size = mask.sum().clamp_min(1)
-            terms[f'{name}/share'] = mask.float().mean()
-            terms[f'{name}/weight'] = (weights[name] * mask).sum() / size
-            terms[f'{name}/wrong_share'] = ((logits[name].argmax(1) != targets) & mask).sum() / size
+            terms[f'{name}/{SHARE}'] = mask.float().mean()
+            terms[f'{name}/{WEIGHT}'] = (weights[name] * mask).sum() / size
+            wrong = (logits[name].argmax(1) != targets) & mask
+            terms[f'{name}/{WRONG_SHARE}'] = wrong.sum() / size
         return terms
 
     def teacher_losses(
@@ -253,7 +264,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         for name, logits in self._full_width(teacher_logits, masks).items():
             inside = torch.where(masks[name], targets, self._classes(name)[0])
             ce = cross_entropy(logits, inside)
-            losses[f'{name}/loss_teacher'] = group_mean(ce, masks[name], group_size(masks[name]))
+            losses[f'{name}/{LOSS_TEACHER}'] = group_mean(ce, masks[name], group_size(masks[name]))
         return losses
 
     def teacher_probs(self, name: str, logits: Tensor) -> Tensor:

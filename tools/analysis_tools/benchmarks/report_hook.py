@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.side_by_side import compare
 from benchmarks.train_step import mbd_and_batch, train_step
-from mmaction_kd.observations import observe, take_observations
+from mmaction_kd.observations import DOMINANCE, observe, take_observations
 from mmaction_kd.report.class_counts import ObservationSums
 
 MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     sums = ObservationSums()
 
     def count() -> None:
-        observe('dominance', num_classes, targets, groups)
+        observe(DOMINANCE, num_classes, targets, groups)
         sums.add(take_observations())
 
     step = train_step(model, inputs, samples, args)

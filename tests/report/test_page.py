@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from made_up_run import evaluation, mbd_lines, mbd_log, write_run
 
+from mmaction_kd.evaluation import SelectivityMetric
 from mmaction_kd.figures.run_figures import class_bars_figure, class_map_figure, thinned
+from mmaction_kd.report import dtkd
+from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
-from mmaction_kd.report.run_page import run_page
 
 HOSTILE = '<script>alert(1)</script>'
 MEGABYTES = 5
@@ -155,6 +157,36 @@ def test_weights_of_the_responsible_teachers(tmp_path):
     assert [row[-2:] for row in found[1:]] == [
         ['50.0 %', '0.0 %'], ['0.0 %', '80.0 %'], ['90.0 %', '0.0 %'], ['–', '–'],
     ]  # fmt: skip
+
+
+def test_the_responsible_teacher_is_the_recorded_one(tmp_path):
+    """Of both classes the dynamic teacher weighs more, yet class 0 is the static one's."""
+    seen = dict(
+        teacher_weights=dict(count=[2, 2], sums=dict(static=[0.2, 0.1], dynamic=[1.5, 1.8])),
+        responsible=dict(count=[2, 2], sums=dict(static=[2, 0], dynamic=[0, 2])),
+    )
+    hits_of = dict(static=[3, 0], dynamic=[1, 2])
+    lines = [
+        dict(kind='train', epoch=1, iter=1, sources=seen),
+        evaluation([[4, 0], [1, 3]], 'val', epoch=1, iter=1, hits_of=hits_of),
+    ]
+    found = dtkd.teachers_in_validation(load_run(write_run(tmp_path, lines)))
+    assert {name: y.tolist() for name, (_, y) in found.items()} == {
+        'static teacher': [3 / 4], 'dynamic teacher': [2 / 4],
+    }  # fmt: skip
+
+
+def test_what_the_metric_of_selectivity_writes_has_a_section(tmp_path):
+    metric = SelectivityMetric(dict(static=[0], dynamic=[1]))
+    results = [
+        dict(subset='static', static=0.1, dynamic=0.4), dict(subset='dynamic', static=2, dynamic=1)
+    ]  # fmt: skip
+    found = metric.compute_metrics(results)
+    values = {f'{metric.prefix}/{key}': value for key, value in found.items()}
+    html = run_page(load_run(write_run(tmp_path, log=[dict(values, step=1)])))
+    text = section(html, 'Selectivity: who is imitated')
+    assert 'Selectivity margin (SM)' in text and 'Selectivity ratio (SIR)' in text
+    assert html.count('what distillation did') == 1
 
 
 def test_a_work_dir_of_a_test_is_a_page(tmp_path):
