@@ -68,7 +68,7 @@ def header_of(model, dataset, cfg: dict, views: int = VIEWS, **changes) -> Store
     """What the store of a data set says."""
     settings = dict(
         num_classes=model.distill_loss.num_classes, teachers=model.teacher_identities(),
-        views=views, seed=0, top_k=None, shards=(0, len(dataset) - 1, len(dataset)), batch_size=3,
+        views=views, seed=0, shards=(0, len(dataset) - 1, len(dataset)), batch_size=3,
     )  # fmt: skip
     return StoreHeader(**describe_dataset(dataset, cfg), **{**settings, **changes})
 

@@ -1,6 +1,6 @@
-r"""Store what the frozen teachers of a DTKD config say of V views of every training video.
+r"""Store the logits of the frozen teachers of a DTKD config, for V views of every training video.
 
-    python tools/store_teachers.py CONFIG --views V [--out DIR] [--top-k K]
+    python tools/store_teachers.py CONFIG --views V [--out DIR]
     python tools/store_teachers.py CONFIG --check [N] [--out DIR]
 
 CONFIG trains a DualTeacherDistiller; of its train_dataloader the data set with its pipeline, and
@@ -8,9 +8,9 @@ the teachers with their checkpoints, are what the store is made of. DIR is the s
 its model unless named. Training with stored_teachers=DIR and the data set wrapped in
 mmaction_kd.StoredTeacherViews then runs no teacher.
 
-Killed, the same command goes on and ends with the same bytes; with another checkpoint, pipeline or
-list of videos it is refused. Videos that can't be read are named at the end (exit code 1), and left
-out in training; the same command tries them again.
+Killed, the same command resumes with the shards that are not complete, and ends with the same
+bytes; with another checkpoint, pipeline or list of videos it is refused. Videos that can't be read
+are named at the end (exit code 1), and left out in training; the same command tries them again.
 
 Several processes share the shards, on several machines through a shared folder:
 
@@ -47,7 +47,7 @@ from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_datas
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 from mmaction_kd.stored_teachers.view_replay import build_dataset
 
-SHARDS = 16
+SHARDS = 64  # a kill costs at most one of each process
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
 
 
@@ -58,7 +58,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='of a DualTeacherDistiller with frozen teachers')
     parser.add_argument('--out', type=Path, help='folder of the store')
     parser.add_argument('--views', type=int, help='V, of each video; needed to begin a store')
-    parser.add_argument('--top-k', type=int, help='keep k logits of a view; default: all')
     parser.add_argument('--seed', type=int, help='of the views; default: 0')
     parser.add_argument(
         '--shards', type=int, help=f'files of a teacher; default: {SHARDS}, or one a process'
@@ -81,7 +80,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    for name in ('views', 'top_k', 'shards', 'batch_size', 'check'):
+    for name in ('views', 'shards', 'batch_size', 'check'):
         value = getattr(args, name)
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be 1 or more, got {value}')
@@ -138,7 +137,6 @@ def wanted_header(
         num_classes=model.distill_loss.num_classes,
         views=args.views or begun.views,
         seed=args.seed if args.seed is not None else begun.seed if begun else 0,
-        top_k=args.top_k if args.top_k is not None else begun.top_k if begun else None,
         teachers=model.teacher_identities(),
         shards=bounds,
         batch_size=size,

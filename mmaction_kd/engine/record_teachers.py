@@ -1,4 +1,4 @@
-"""Run the teachers over the views of a data set: to store what they say, or to check it."""
+"""Run the teachers over the views of a data set, to store their logits or to check a store."""
 
 from __future__ import annotations
 
@@ -19,33 +19,23 @@ from mmengine.dist import (
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-from mmaction_kd.models.submodels.class_labels import class_indices
 from mmaction_kd.stored_teachers.store_header import StoreHeader
-from mmaction_kd.stored_teachers.teacher_store import TeacherStore
+from mmaction_kd.stored_teachers.teacher_store import StoredView, TeacherStore, View
 from mmaction_kd.stored_teachers.view_replay import clip_checksum, replay_view, video_key
 
 if TYPE_CHECKING:
     from mmaction_kd.models.distillers import DualTeacherDistiller
 
-View = tuple[int, int]
-"""A video's place in the data set, and which of its views."""
-
 
 class LiveViews(NamedTuple):
-    """What the teachers say of a batch of views.
+    """Outputs of the teachers on a batch of views.
 
     Attributes:
-        views: those that could be made, N.
-        clips: CRC-32 of each clip, (N,).
-        logits: of each teacher, (N, D), float32.
-        labels: of each teacher the column of each video's class, −1 where it has none, (N,).
+        views: those that could be made, with their logits.
         unusable: those that could not be made, and why.
     """
 
-    views: list[View]
-    clips: np.ndarray
-    logits: dict[str, np.ndarray]
-    labels: dict[str, np.ndarray]
+    views: dict[View, StoredView]
     unusable: dict[View, str]
 
 
@@ -99,7 +89,7 @@ def live_views(
     seed: int,
     num_workers: int,
 ) -> Iterator[LiveViews]:
-    """Make views and show them to the teachers.
+    """Make views and run the teachers on them.
 
     Args:
         model: the distiller, with loaded teachers, on its device.
@@ -109,10 +99,10 @@ def live_views(
         num_workers: processes that decode.
 
     Yields:
-        What was said, batch by batch.
+        The outputs, batch by batch.
 
     Raises:
-        ValueError: a teacher says something that is not finite, or a label is no class, or soft.
+        ValueError: a logit is not finite.
     """
     views = [view for batch in batches for view in batch]
     places = iter(range(len(views)))
@@ -122,61 +112,32 @@ def live_views(
         num_workers=num_workers,
         collate_fn=_as_list,
     )
-    columns = {
-        name: {index: column for column, index in enumerate(teacher.classes)}
-        for name, teacher in model.teacher_identities().items()
-    }
     for batch in loader:
         made = [item for item in batch if item[1] is not None]
         unusable = {view: reason for view, sample, _, reason in batch if sample is None}
         logits: dict[str, np.ndarray] = {}
-        labels: dict[str, np.ndarray] = {}
         if made:
             collated = pseudo_collate([sample for _, sample, _, _ in made])
             data = model.data_preprocessor(collated, training=True)
-            said = model.teacher_logits(data['inputs'])
-            targets = class_indices(
-                'Stored teachers',
-                data['data_samples'],
-                model.distill_loss.num_classes,
-                'the teacher that is responsible',
-            ).tolist()
-            for name, value in said.items():
+            for name, value in model.teacher_logits(data['inputs']).items():
                 logits[name] = value.float().cpu().numpy()
                 if not np.isfinite(logits[name]).all():
                     raise ValueError(
-                        f'Stored teachers: what teacher {name!r} says must be finite, got a logit '
+                        f'Stored teachers: the logits of teacher {name!r} must be finite, got one '
                         f'that is not for one of {[view for view, *_ in made]} (video, view); are '
                         'its weights sound?'
                     )
-                labels[name] = np.array([columns[name].get(y, -1) for y in targets])
-        clips = np.array([clip for _, _, clip, _ in made], dtype=np.uint32)
-        yield LiveViews([view for view, *_ in made], clips, logits, labels, unusable)
+        outputs = {
+            view: StoredView({name: z[row] for name, z in logits.items()}, clip)
+            for row, (view, _, clip, _) in enumerate(made)
+        }
+        yield LiveViews(outputs, unusable)
 
 
-def open_batches(store: TeacherStore, shard: int) -> list[list[View]]:
-    """The batches of a shard that are not stored yet.
-
-    A batch is always the same views, so that a store that was killed ends with the same bytes: of
-    one of which a row is missing, or could not be made, all are computed again.
-
-    Args:
-        store: the store.
-        shard: its number.
-
-    Returns:
-        The views of each batch.
-    """
-    header = store.header
-    first, end = header.shards[shard : shard + 2]
-    views = [(video, view) for video in range(first, end) for view in range(header.views)]
-    size = header.batch_size
-    batches = [views[i : i + size] for i in range(0, len(views), size)]
-    return [batch for batch in batches if not all(_is_done(store, *view) for view in batch)]
-
-
-def _is_done(store: TeacherStore, video: int, view: int) -> bool:
-    return store.is_written(video, view) and store.read(video, view) is not None
+def shard_batches(store: TeacherStore, shard: int) -> list[list[View]]:
+    """The batches of a shard: always the same, so that a resumed store ends with the same bytes."""
+    views, size = store.views(shard), store.header.batch_size
+    return [views[i : i + size] for i in range(0, len(views), size)]
 
 
 def record_store(
@@ -187,7 +148,7 @@ def record_store(
     num_workers: int = 0,
     show_progress: bool = False,
 ) -> dict[str, str]:
-    """Make a store, or go on with one; every rank must call it, and does its share of the shards.
+    """Make or resume a store; every rank must call it, and does its share of the shards.
 
     Args:
         model: see :func:`live_views`.
@@ -214,20 +175,21 @@ def record_store(
                 'own.'
             )
     barrier()
-    store = TeacherStore(folder, TeacherStore.begin(folder, header))
-    shards = range(len(store.header.shards) - 1)[get_rank() :: get_world_size()]
-    batches = [batch for shard in shards for batch in open_batches(store, shard)]
-    bar = ProgressBar(len(batches)) if show_progress and is_main_process() and batches else None
+    store = TeacherStore.begin(folder, header)
+    mine = store.header.shard_range[get_rank() :: get_world_size()]
+    shards = {s: shard_batches(store, s) for s in mine if not store.is_done(s)}
+    total = sum(map(len, shards.values()))
+    bar = ProgressBar(total) if show_progress and is_main_process() and total else None
     unusable = {}
-    for live in live_views(model, dataset, batches, header.seed, num_workers):
-        for name, logits in live.logits.items():
-            store.write(name, live.views, logits, live.labels[name], live.clips)
-        for (video, view), reason in live.unusable.items():
-            store.write_unusable(video, view)
-            unusable[video_key(dataset, video)] = reason
-        if bar is not None:
-            bar.update()
-    store.flush()
+    for shard, batches in shards.items():
+        content: dict[View, StoredView] = {}
+        for live in live_views(model, dataset, batches, header.seed, num_workers):
+            content |= live.views
+            for (video, _), reason in live.unusable.items():
+                unusable[video_key(dataset, video)] = reason
+            if bar is not None:
+                bar.update()
+        store.write(shard, content)
     everywhere: dict[str, str] = {}
     for part in all_gather_object(unusable):  # the slowest rank is waited for
         everywhere |= part
@@ -245,7 +207,7 @@ def check_views(
     views: Sequence[View],
     num_workers: int,
 ) -> Differences:
-    """Compare what is stored with what the teachers say now.
+    """Compare what is stored with the outputs of the teachers now.
 
     Args:
         model: see :func:`live_views`.
@@ -255,7 +217,7 @@ def check_views(
         num_workers: processes that decode.
 
     Returns:
-        The largest differences, in what a row keeps: of top-k in the logits that it keeps.
+        The largest differences.
     """
     header = store.header
     logits, probs = dict.fromkeys(header.teachers, 0.0), dict.fromkeys(header.teachers, 0.0)
@@ -263,19 +225,17 @@ def check_views(
     size = header.batch_size
     batches = [views[i : i + size] for i in range(0, len(views), size)]
     for live in live_views(model, dataset, batches, header.seed, num_workers):
-        for place, view in enumerate(live.views):
+        for view, now in live.views.items():
             stored = store.read(*view)
-            if stored is None or stored.clip != live.clips[place]:
+            if stored is None or stored.clip != now.clip:
                 clips.append(view)
             if stored is None:
                 continue
             compared += 1
-            for name, said in live.logits.items():
-                columns = store.kept_columns(name, *view)
-                now, then = said[place].astype(np.float64), stored.logits[name].astype(np.float64)
-                gap = np.abs(now - then)[columns].max()
-                logits[name] = max(logits[name], float(gap))
-                gap = np.abs(_softmax(now) - _softmax(then))[columns].max()
+            for name in header.teachers:
+                a, b = (z.logits[name].astype(np.float64) for z in (now, stored))
+                logits[name] = max(logits[name], float(np.abs(a - b).max()))
+                gap = np.abs(_softmax(a) - _softmax(b)).max()
                 probs[name] = max(probs[name], float(gap))
         clips += [view for view in live.unusable if store.read(*view) is not None]
     return Differences(logits, probs, clips, compared)

@@ -2,8 +2,8 @@
 
 A view is a seed: with it the train pipeline makes the same clip again, bit for bit
 (``view_replay``). A store is a folder with ``store.json``, which describes its content and origin
-(``store_header``, ``fingerprint``), and a ``.npy`` file per teacher and shard (``teacher_store``)
-with a row per view (``logit_rows``). ``mmaction_kd.StoredTeacherViews`` trains on it. Running the
+(``store_header``, ``fingerprint``), and a ``.npy`` file for each shard of the videos, with a row
+per view (``teacher_store``). ``mmaction_kd.StoredTeacherViews`` trains on it. Running the
 teachers to fill a store is the engine's (:mod:`mmaction_kd.engine.record_teachers`).
 """
 

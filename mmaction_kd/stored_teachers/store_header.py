@@ -20,7 +20,7 @@ from mmaction_kd.stored_teachers.fingerprint import (
     library_versions,
 )
 
-FORMAT = 1
+FORMAT = 2
 FILE = 'store.json'
 TOOL = 'tools/store_teachers.py'
 
@@ -48,7 +48,6 @@ class StoreHeader:
         num_classes: K.
         views: V, of each video.
         seed: of the views.
-        top_k: see :func:`~mmaction_kd.stored_teachers.logit_rows.row_dtype`.
         pipeline: the train pipeline's config.
         annotation: see :func:`~mmaction_kd.stored_teachers.fingerprint.annotation_digest`.
         videos: N.
@@ -56,14 +55,13 @@ class StoreHeader:
         shards: of each shard its first video, and N.
         batch_size: views of a teacher's batch; another one changes float noise.
         versions: of what decoded the videos.
-        complete: whether all rows are there.
+        checksums: CRC-32 of the rows of each shard; empty until all shards are there.
         unusable: key of each video of which a view could not be made, and why.
     """
 
     num_classes: int
     views: int
     seed: int
-    top_k: int | None
     pipeline: list
     annotation: str
     videos: int
@@ -71,13 +69,23 @@ class StoreHeader:
     shards: tuple[int, ...]
     batch_size: int
     versions: Mapping[str, str] = field(default_factory=library_versions)
-    complete: bool = False
+    checksums: tuple[int, ...] = ()
     unusable: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides what the rows hold, in hex; each row's check has it."""
+        """SHA-256 of all that decides what the rows hold, in hex."""
         return digest(canonical_json([FORMAT, self._decisive()], 'a store'))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all shards are there."""
+        return bool(self.checksums)
+
+    @property
+    def shard_range(self) -> range:
+        """The numbers of the shards."""
+        return range(len(self.shards) - 1)
 
     def _decisive(self) -> dict[str, Any]:
         """By what to call it in an error."""
@@ -85,7 +93,6 @@ class StoreHeader:
             'the number of classes': self.num_classes,
             'the number of views': self.views,
             'the seed': self.seed,
-            'top-k': self.top_k,
             'the pipeline': self.pipeline,
             'the annotation': [self.annotation, self.videos],
             'the names of the teachers': sorted(self.teachers),
@@ -118,7 +125,7 @@ class StoreHeader:
             )
 
     def save(self, folder: Path) -> None:
-        """Write it as ``store.json``, whole.
+        """Write it as ``store.json``, atomically.
 
         Args:
             folder: of the store, which exists.
@@ -150,16 +157,18 @@ def load_header(folder: str | Path) -> StoreHeader:
         ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f'Stored teachers: {path} must be JSON, got: {error}.') from error
-    if not isinstance(content, dict) or content.pop('format', None) != FORMAT:
+    found = content.pop('format', None) if isinstance(content, dict) else None
+    if found != FORMAT:
         raise ValueError(
-            f'Stored teachers: {path} must be of format {FORMAT}, got another; make the store anew '
-            f'with {TOOL} of this version.'
+            f'Stored teachers: {path} must be of format {FORMAT}, got {found}; remove the folder '
+            f'and make the store anew with {TOOL} of this version.'
         )
     teachers = {
         name: TeacherIdentity(**{**teacher, 'classes': tuple(teacher['classes'])})
         for name, teacher in content['teachers'].items()
     }
-    return StoreHeader(**{**content, 'teachers': teachers, 'shards': tuple(content['shards'])})
+    bounds = {key: tuple(content[key]) for key in ('shards', 'checksums')}
+    return StoreHeader(**{**content, **bounds, 'teachers': teachers})
 
 
 def describe_dataset(dataset: BaseDataset, cfg: Mapping) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class StoredTeacherViews:
             inputs = inputs['student']
         for name, logits in stored.logits.items():
             data_sample.set_field(torch.from_numpy(logits), f'{name}_logits')
-        data_sample.set_metainfo(dict(teacher_store=self.store.fingerprint))
+        data_sample.set_metainfo(dict(teacher_store=self.store.header.fingerprint))
         return {**sample, 'inputs': inputs, 'data_samples': data_sample}
 
     def _other_clip(self, key: str, view: int, got: str) -> ValueError:

@@ -14,7 +14,6 @@ from tiny_store import LABELS, VIEWS
 
 from mmaction_kd.engine import record_teachers as recording
 from mmaction_kd.registry import MODELS
-from mmaction_kd.stored_teachers.store_header import load_header
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 from mmaction_kd.stored_teachers.view_replay import build_dataset, replay_view, video_key
 
@@ -58,22 +57,22 @@ def test_the_logits_are_those_of_the_recognizer_on_the_view(training):
             assert store.read(index, 2).logits[name] == pytest.approx(expected.numpy(), abs=1e-2)
 
 
-def test_missing_rows_are_made_again_and_nothing_else(training, tmp_path):
-    """As a kill leaves them: never written, half written, or of one teacher only."""
+def test_missing_and_damaged_shards_are_made_again_and_nothing_else(training, tmp_path):
     model, dataset, header, folder = training
     shutil.copytree(folder, tmp_path / 'store')
-    expected = content(folder)
-    rows = np.load(tmp_path / 'store/static-0000.npy', mmap_mode='r+')
-    rows[1]['kept'] = 0
-    rows = np.load(tmp_path / 'store/dynamic-0001.npy', mmap_mode='r+')
-    rows[:] = np.zeros(len(rows), rows.dtype)
-    rows.flush()
-    assert content(tmp_path / 'store') != expected
-    store = TeacherStore(tmp_path / 'store', load_header(tmp_path / 'store'))
-    assert recording.open_batches(store, 0) == [[(0, 0), (0, 1), (0, 2)]]
-    assert recording.open_batches(store, 1) == [[(2, 0), (2, 1), (2, 2)], [(2, 3)]]
-    recording.record_store(model, dataset, tmp_path / 'store', header)
-    assert content(tmp_path / 'store') == expected
+    assert TeacherStore.complete(tmp_path / 'store').is_done(1)
+    path = tmp_path / 'store/shard-0001.npy'
+    for damage in (path.unlink, lambda: path.write_bytes(path.read_bytes()[:-1] + b'?')):
+        damage()
+        kept = (tmp_path / 'store/shard-0000.npy').stat().st_ino
+        recording.record_store(model, dataset, tmp_path / 'store', header)
+        assert content(tmp_path / 'store') == content(folder)
+        assert (tmp_path / 'store/shard-0000.npy').stat().st_ino == kept
+
+
+def test_a_shard_is_run_in_the_same_batches_each_time(training):
+    store = TeacherStore.complete(training[-1])
+    assert recording.shard_batches(store, 1) == [[(2, 0), (2, 1), (2, 2)], [(2, 3)]]
 
 
 def test_worker_processes_change_no_byte(training, tmp_path):
@@ -102,11 +101,11 @@ def test_a_check_finds_what_was_changed(training, tmp_path):
     assert max(found.logits.values()) < 1e-2 and max(found.probs.values()) < 1e-3
     shutil.copytree(folder, tmp_path / 'store')
     store = TeacherStore(tmp_path / 'store', header)
-    stored = store.read(1, 3)
-    wrong = stored.logits['static'] + np.float32([0, 3])
-    store.write('static', [(1, 3)], wrong[None], np.array([0]), np.array([stored.clip]))
-    store.write('dynamic', [(2, 0)], store.read(2, 0).logits['dynamic'][None], [-1], [77])
-    store.write('static', [(2, 0)], store.read(2, 0).logits['static'][None], [-1], [77])
+    stored = {view: store.read(*view) for view in views}
+    stored[1, 3].logits['static'] += np.float32([0, 3])
+    stored[2, 0] = stored[2, 0]._replace(clip=77)
+    store.write(0, stored)
+    store.write(1, stored)
     found = recording.check_views(model, dataset, store, views, 0)
     assert found.clips == [(2, 0)] and found.logits['static'] == pytest.approx(3, abs=2e-2)
     assert found.probs['static'] > 0.01 and found.logits['dynamic'] < 1e-2
@@ -132,24 +131,12 @@ def test_an_unreadable_video_is_named_left_out_and_tried_again(training, tiny_vi
     assert again == content(folder)
 
 
-def test_top_k_keeps_the_label_of_a_responsible_teacher(training, tmp_path):
-    model, dataset, header, folder = training
-    some = tiny_store.header_of(model, dataset, dict(pipeline=header.pipeline), top_k=1)
-    recording.record_store(model, dataset, tmp_path / 'store', some)
-    few, whole = TeacherStore.complete(tmp_path / 'store'), TeacherStore.complete(folder)
-    for view in range(VIEWS):
-        kept = few.kept_columns('dynamic', 0, view)  # label 0 is the dynamic teacher's first
-        logits = whole.read(0, view).logits['dynamic']
-        assert 0 in kept and logits.argmax() in kept and len(kept) == 2
-        assert few.read(0, view).logits['dynamic'][kept] == pytest.approx(logits[kept], abs=1e-2)
-
-
 def test_what_is_not_finite_is_refused(training, tmp_path):
     model, dataset, header, _ = training
     bias = model.teachers['static'].cls_head.fc_cls.bias
     kept = bias.detach().clone()
     bias.data[0] = float('nan')
-    with pytest.raises(ValueError, match="what teacher 'static' says must be finite"):
+    with pytest.raises(ValueError, match="the logits of teacher 'static' must be finite"):
         recording.record_store(model, dataset, tmp_path / 'store', header)
     bias.data.copy_(kept)
 

@@ -60,7 +60,6 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict]:
         num_classes=cfg.model.cls_head.num_classes,
         views=args.views,
         seed=0,
-        top_k=None,
         teachers=live.teacher_identities(),
         shards=(0, len(plain)),
         batch_size=args.batch_size,
