@@ -54,7 +54,11 @@ def make(kind, work_dir):
         dataset=dict(type='mmengine.PatternVideos', pathways=pathways), batch_size=4, num_workers=0
     )
     checkpoint = dict(
-        type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best='auto', rule=RULE
+        type='mmaction_kd.SafeCheckpointHook',
+        interval=1,
+        max_keep_ckpts=1,
+        save_best='auto',
+        rule=RULE,
     )
     changes = {}
     if without_epochs:

@@ -8,7 +8,9 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
+    checkpoint=dict(
+        type='mmaction_kd.SafeCheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),  # a resumed run repeats the whole one
     distill_report=dict(type='mmaction_kd.DistillReportHook'),  # the page of the run

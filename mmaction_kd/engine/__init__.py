@@ -7,6 +7,7 @@ from mmaction_kd.engine.hooks import (
     EpochSeedHook,
     LoadedWeightsHook,
     MemoryFormatHook,
+    SafeCheckpointHook,
     SkippedStepsHook,
     TeacherHashHook,
 )
@@ -18,6 +19,7 @@ __all__ = [
     'EpochSeedHook',
     'LoadedWeightsHook',
     'MemoryFormatHook',
+    'SafeCheckpointHook',
     'SkippedStepsHook',
     'TeacherHashHook',
 ]

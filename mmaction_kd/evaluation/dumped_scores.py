@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from mmaction_kd.evaluation.plain_pickle import load_plain_pickle
+from mmaction_kd.host_fixes.plain_pickle import load_plain_pickle
 
 SUFFIX = '_score'
 

@@ -7,6 +7,7 @@ the mends of one kind, and :data:`MENDS` lists them all;
 
 from mmaction_kd.host_fixes import (
     activation_checkpointing,
+    atomic_checkpoints,
     checkpoint_loader,
     config_packages,
     frame_rates,
@@ -17,7 +18,6 @@ from mmaction_kd.host_fixes import (
     several_ranks,
     training_on_cpu,
     video_readers,
-    whole_checkpoints,
 )
 from mmaction_kd.host_fixes.mend import Mend
 
@@ -30,7 +30,7 @@ MENDS: tuple[Mend, ...] = (
     *several_ranks.MENDS,
     *model_methods.MENDS,
     *pretrained_weights.MENDS,
-    *whole_checkpoints.MENDS,
+    *atomic_checkpoints.MENDS,
     *video_readers.MENDS,
     *activation_checkpointing.MENDS,
     *frame_rates.MENDS,

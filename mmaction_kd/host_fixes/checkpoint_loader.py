@@ -18,12 +18,11 @@ import contextlib
 import functools
 import os
 import pickle
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mmaction_kd.host_fixes.checkpoint_names import allowed_globals
 from mmaction_kd.host_fixes.mend import Mend, release, source_of, version_of
+from mmaction_kd.host_fixes.plain_pickle import allowed_globals, refused_by
 
 
 @contextlib.contextmanager
@@ -42,15 +41,11 @@ def _plain_data_only(source: str) -> Iterator[None]:
         with more_names:
             yield
     except pickle.UnpicklingError as error:
-        # Of torch's long message only what was refused: the rest advises weights_only=False.
-        reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
-        found = re.search(r'GLOBAL (.+?) (?:was not|whose)', str(error))
-        refused = found.group(1) if found else f'"{reason}"'
         raise pickle.UnpicklingError(
             'checkpoint loader: a checkpoint must hold only tensors, plain data and log history, '
-            f'got {refused} in {source}, which was not run; if you trust the author, name its '
-            'class or function in torch.serialization.add_safe_globals([...]), from torch 2.4 on, '
-            "before you load, or save the file again with its 'state_dict' alone."
+            f'got {refused_by(error)} in {source}, which was not run; if you trust the author, '
+            'name its class or function in torch.serialization.add_safe_globals([...]), from torch '
+            "2.4 on, before you load, or save the file again with its 'state_dict' alone."
         ) from None
 
 
@@ -83,9 +78,9 @@ def _plain_load() -> Callable:
 
     if _is_guarded_by_torch():
         return functools.partial(torch.load, weights_only=True)
-    from mmaction_kd.host_fixes import plain_checkpoint_pickle
+    from mmaction_kd.host_fixes import plain_pickle
 
-    return functools.partial(torch.load, pickle_module=plain_checkpoint_pickle)
+    return functools.partial(torch.load, pickle_module=plain_pickle)
 
 
 def _is_guarded_by_torch() -> bool:

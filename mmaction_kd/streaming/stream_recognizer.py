@@ -58,8 +58,8 @@ def recognize_stream(
     The last window ends with the stream. A stream that is shorter than a window is one window.
 
     Args:
-        model: of :func:`~mmaction_kd.models.submodels.tested_recognizer.load_tested_recognizer`: MBD, or any
-            MMAction2 recognizer.
+        model: MBD, or any MMAction2 recognizer, as loaded by
+            :func:`~mmaction_kd.models.submodels.tested_recognizer.load_tested_recognizer`.
         frames: (H, W, 3), uint8, RGB; and a :class:`Gap` where the stream was interrupted.
         fps: frames a second.
         every: seconds from a window to the next.

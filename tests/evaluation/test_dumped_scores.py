@@ -3,6 +3,7 @@
 import collections
 import os
 import pickle
+import re
 import subprocess
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.evaluator import DumpResults
 
 from mmaction_kd.evaluation.dumped_scores import load_scores
-from mmaction_kd.evaluation.plain_pickle import load_plain_pickle
+from mmaction_kd.host_fixes.plain_pickle import load_plain_pickle
 
 
 def write(path, content, protocol=2):
@@ -88,7 +89,7 @@ def test_a_pickle_in_the_bytes_of_a_tensor_is_not_run(tmp_path):
     for new in (True, False):
         torch.save(Runs(os.system, f'touch {marker}'), inner, _use_new_zipfile_serialization=new)
         evil = Runs(torch.storage._load_from_bytes, inner.read_bytes())
-        with pytest.raises(pickle.UnpicklingError, match='a tensor whose memory is code'):
+        with pytest.raises(pickle.UnpicklingError, match='a pickle in the memory of a tensor'):
             load_plain_pickle(write(tmp_path / 'evil.pkl', [evil]))
     assert not marker.exists()
 
@@ -96,9 +97,9 @@ def test_a_pickle_in_the_bytes_of_a_tensor_is_not_run(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'words'),
     [
-        (np.array([print], object), 'got a NumPy array of object'),
-        (collections.defaultdict(list), r'got collections\.defaultdict, which was not run'),
-        (Runs(torch._utils._rebuild_tensor_v2), 'got _rebuild_tensor_v2.. missing'),
+        (np.array([print], object), rf'got {re.escape(type(np.dtype(object)).__name__)} in'),
+        (collections.defaultdict(list), r'got collections\.defaultdict in .*, which was not run'),
+        (Runs(torch._utils._rebuild_tensor_v2), 'got "_rebuild_tensor_v2.. missing'),
     ],
 )
 def test_what_is_not_plain_is_named(content, words, tmp_path):
@@ -109,7 +110,7 @@ def test_what_is_not_plain_is_named(content, words, tmp_path):
 def test_a_file_cut_short_is_refused(tmp_path):
     path = tmp_path / 'x.pkl'
     path.write_bytes(pickle.dumps([sample(0, pred=[0.0, 1.0])])[:-5])
-    with pytest.raises(pickle.UnpicklingError, match='whole pickle'):
+    with pytest.raises(pickle.UnpicklingError, match='complete pickle'):
         load_scores(path)
     with pytest.raises(FileNotFoundError):
         load_scores(tmp_path / 'none.pkl')

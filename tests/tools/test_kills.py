@@ -62,7 +62,9 @@ def make_config(kind, demo_set, folder, processes=1, epochs=EPOCHS, validated=Tr
         give_teachers(cfg, demo_set, folder)
     cfg.train_cfg.update(max_epochs=epochs, val_begin=1, val_interval=1)
     cfg.default_hooks.logger.interval = 1
-    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=1, max_keep_ckpts=2)
+    cfg.default_hooks.checkpoint = dict(
+        type='mmaction_kd.SafeCheckpointHook', interval=1, max_keep_ckpts=2
+    )
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='EMAHook', momentum=0.1)]
     if validated:
         cfg.default_hooks.checkpoint.save_best = 'auto'

@@ -6,6 +6,7 @@ from mmaction_kd.engine.hooks.distill_visualization_hook import DistillVisualiza
 from mmaction_kd.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmaction_kd.engine.hooks.loaded_weights_hook import LoadedWeightsHook
 from mmaction_kd.engine.hooks.memory_format_hook import MemoryFormatHook
+from mmaction_kd.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from mmaction_kd.engine.hooks.skipped_steps_hook import SkippedStepsHook
 from mmaction_kd.engine.hooks.teacher_hash_hook import TeacherHashHook
 
@@ -16,6 +17,7 @@ __all__ = [
     'EpochSeedHook',
     'LoadedWeightsHook',
     'MemoryFormatHook',
+    'SafeCheckpointHook',
     'SkippedStepsHook',
     'TeacherHashHook',
 ]
