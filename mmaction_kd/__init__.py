@@ -5,13 +5,13 @@ surer teaches the other; at test their scores are fused by how sure each is. DTK
 the classes that stand still, one for those that move; a student learns from the one responsible.
 
 A pathway, a student, a teacher is an ordinary MMAction2 recognizer config. Components are named
-``mmaction_kd.X`` in configs; importing this package mends what today's host breaks.
+``mmaction_kd.X`` in configs; importing this package fixes what today's host breaks.
 
 Shapes, everywhere: N videos, V views (clips x crops), C channels, T frames, H W pixels,
 D features, L tokens, K classes, in the host's order (N, V, C, T, H, W).
 """
 
-from mmaction_kd import host_fixes  # noqa: F401  (first: it mends what the rest imports)
+from mmaction_kd import host_fixes  # noqa: F401  (first: it fixes what the rest imports)
 from mmaction_kd.version import __version__
 
 __all__ = ['__version__']

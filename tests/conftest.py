@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-import mmaction_kd  # noqa: F401  (mends the host before a test imports mmaction)
+import mmaction_kd  # noqa: F401  (fixes the host before a test imports mmaction)
 
 REAL_DATA = Path(__file__).parents[1] / '../shared/data'
 

@@ -18,7 +18,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, HOOKS, MODELS
 from mmengine.runner import Runner
 
-from mmaction_kd.host_fixes.mend import source_of
+from mmaction_kd.host_fixes.fix import source_of
 
 CLASSES = 4
 SUBSETS = dict(dynamic=[0, 3], static=[1, 2])

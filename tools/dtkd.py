@@ -32,10 +32,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subsets
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
@@ -270,7 +270,7 @@ class Procedure:
                 'give the same arguments, or another --work-dir.'
             )
         self.configs.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(settings, indent=1) + '\n')
+        write_atomically(path, json.dumps(settings, indent=1) + '\n')
 
     def run(self) -> None:
         """All steps, in order."""
@@ -317,7 +317,7 @@ class Procedure:
         halves = dict(dynamic=names[:half], static=names[half:])
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, 'subsets.json')
-            write_whole(file, json.dumps(dict(classes=names, subsets=halves)))
+            write_atomically(file, json.dumps(dict(classes=names, subsets=halves)))
             configs = self.made_configs(file, ClassSubsets(names, halves), Path(folder))
             self.check(dict(baseline=configs['baseline']))
             self.check(configs, loaders=())
@@ -349,7 +349,7 @@ class Procedure:
             config = student_config(self.baseline, loss, subsets_file, teachers)
             found[name] = evaluated_by_subset(config, subsets_file)
         for name, config in found.items():
-            write_whole(folder / f'{name}.py', config.pretty_text)
+            write_atomically(folder / f'{name}.py', config.pretty_text)
         return found
 
     def measure_subsets(self) -> Path:
@@ -359,7 +359,7 @@ class Procedure:
         path = self.subsets_file
         if not path.exists():
             config = self.configs / 'baseline.py'
-            write_whole(config, self.baseline.pretty_text)
+            write_atomically(config, self.baseline.pretty_text)
             classes = ['--classes', self.args.classes] if self.args.classes else []
             tool = TOOLS / 'data' / 'optical_flow_subsets.py'
             threshold = ['--threshold', self.args.threshold or 'q1']
@@ -384,7 +384,7 @@ class Procedure:
             script = TOOLS / 'dist_test.sh'
             command([script, config, checkpoint, self.devices, '--work-dir', test])
             found = self.results() | {name: newest_test(test)}
-            write_whole(self.results_file, json.dumps(found, indent=1) + '\n')
+            write_atomically(self.results_file, json.dumps(found, indent=1) + '\n')
 
     def results(self) -> dict[str, dict[str, float]]:
         """The metrics of what was tested."""

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 

@@ -36,7 +36,7 @@ from mmengine.dist import get_world_size, init_dist, is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.utils.dl_utils import set_multi_processing
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.engine import record_teachers as recording
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.models.distillers import DualTeacherDistiller

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import Launcher
 from mmaction_kd.study.plan import Study

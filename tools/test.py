@@ -20,7 +20,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
 from mmaction_kd.visualization.seen_frames import keep_origin

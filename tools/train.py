@@ -14,7 +14,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import forget_training_end, note_training_end

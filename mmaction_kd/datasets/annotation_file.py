@@ -145,7 +145,7 @@ def _fault(
         needs = f'a {delimiter!r} in a name needs another delimiter in the file and the config'
         return f'be {form}', needs if delimiter else 'no name may have white space in it'
     if not all(map(_is_number, row[1:])):
-        return f'be {form}, with whole numbers of 0 or more behind the name', 'mend the line'
+        return f'be {form}, with whole numbers of 0 or more behind the name', 'fix the line'
     if 'FRAMES' in fields and int(row[len(fields) - 1]) < 1:
         return f'be {form}, with at least one frame', 'remove the line'
     return None

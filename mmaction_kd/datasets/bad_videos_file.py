@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 
 FILE_NAME = 'bad_videos.json'
 
@@ -56,7 +56,7 @@ def write_bad_videos(path: str | Path, found: Mapping[str, BadVideos]) -> None:
         name: asdict(of) | dict(bad_videos=dict(sorted(of.bad_videos.items())))
         for name, of in sorted(found.items())
     }
-    write_whole(Path(path), json.dumps(content, indent=1, ensure_ascii=False) + '\n')
+    write_atomically(Path(path), json.dumps(content, indent=1, ensure_ascii=False) + '\n')
 
 
 def read_bad_videos(path: str | Path) -> dict[str, BadVideos]:

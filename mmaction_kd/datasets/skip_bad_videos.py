@@ -324,7 +324,7 @@ def too_many(
     """
     return (
         f'{owner}: at most {max_share:g} of the {num_videos} videos may be bad, got {len(bad)} bad '
-        f'ones{how}: {shown(bad)}; mend or remove them, or raise max_share. If the reasons are all '
+        f'ones{how}: {shown(bad)}; fix or remove them, or raise max_share. If the reasons are all '
         'alike, look at the paths and at the pipeline first.'
     )
 

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from mmaction_kd.files.atomic_file import named_write_errors
 from mmaction_kd.files.process_lock import open_locked
-from mmaction_kd.files.whole_file import naming_file
 
 
 def append_line(path: Path, record: dict) -> None:
@@ -22,7 +22,7 @@ def append_line(path: Path, record: dict) -> None:
     """
     text = json.dumps(record, separators=(',', ':'))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_file(path), open_locked(path, wait=True) as file:
+    with named_write_errors(path), open_locked(path, wait=True) as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b'\n':

@@ -1,7 +1,7 @@
-"""Mends for what today's MMAction2 and MMEngine break.
+"""Fixes for what today's MMAction2 and MMEngine break.
 
-Each mend is guarded by its fault: where the host is whole, nothing is touched. Each file here holds
-the mends of one kind, and :data:`MENDS` lists them all;
+Each fix is guarded by its fault: where the host has none, nothing is touched. Each file here holds
+the fixes of one kind, and :data:`FIXES` lists them all;
 ``python -m mmaction_kd.host_fixes.doctor`` prints what became of them.
 """
 
@@ -19,28 +19,28 @@ from mmaction_kd.host_fixes import (
     training_on_cpu,
     video_readers,
 )
-from mmaction_kd.host_fixes.mend import Mend
+from mmaction_kd.host_fixes.fix import Fix
 
-MENDS: tuple[Mend, ...] = (
-    *missing_modules.MENDS,
-    *config_packages.MENDS,
-    *checkpoint_loader.MENDS,
-    *numpy_two.MENDS,
-    *training_on_cpu.MENDS,
-    *several_ranks.MENDS,
-    *model_methods.MENDS,
-    *pretrained_weights.MENDS,
-    *atomic_checkpoints.MENDS,
-    *video_readers.MENDS,
-    *activation_checkpointing.MENDS,
-    *frame_rates.MENDS,
+FIXES: tuple[Fix, ...] = (
+    *missing_modules.FIXES,
+    *config_packages.FIXES,
+    *checkpoint_loader.FIXES,
+    *numpy_two.FIXES,
+    *training_on_cpu.FIXES,
+    *several_ranks.FIXES,
+    *model_methods.FIXES,
+    *pretrained_weights.FIXES,
+    *atomic_checkpoints.FIXES,
+    *video_readers.FIXES,
+    *activation_checkpointing.FIXES,
+    *frame_rates.FIXES,
 )
 
 
 def apply() -> None:
-    """Apply every mend whose fault is there, each when its module is imported."""
-    for mend in MENDS:
-        mend.apply()
+    """Apply every fix whose fault is there, each when its module is imported."""
+    for fix in FIXES:
+        fix.apply()
 
 
 apply()

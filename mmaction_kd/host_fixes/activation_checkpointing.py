@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 
 def _is_reentrant() -> bool:
@@ -84,13 +84,13 @@ def _cloned(buffers: dict) -> dict:
     return {name: None if x is None else x.detach().clone() for name, x in buffers.items()}
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='activation_checkpointing starves hooks, inputs without gradients and BatchNorm',
         hosts=('mmengine', 'torch'),
         module='mmengine.runner.activation_checkpointing',
         fault=_is_reentrant,
-        mend=_without_reentrance,
+        patch=_without_reentrance,
         remedy='train without activation_checkpointing',
     ),
 )

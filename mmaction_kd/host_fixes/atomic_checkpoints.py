@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmaction_kd.files.whole_file import naming_file, write_whole
+from mmaction_kd.files.atomic_file import named_write_errors, write_atomically
+from mmaction_kd.host_fixes.fix import Fix, source_of
 from mmaction_kd.host_fixes.last_checkpoint import find_last_checkpoint
-from mmaction_kd.host_fixes.mend import Mend, source_of
 
 
 def _files_are_written_in_place() -> bool:
@@ -33,7 +33,7 @@ def _put_atomically(local_backend: Any) -> None:
             host_put(self, obj, filepath)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, obj)
+        write_atomically(path, obj)
 
     @functools.wraps(backend.put_text)
     def put_text(self: Any, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
@@ -55,7 +55,7 @@ def _write_note_atomically(checkpoint_hook: Any) -> None:
 def _open_atomically(file: str, mode: str) -> Iterator[io.StringIO]:
     text = io.StringIO()
     yield text
-    write_whole(Path(file), text.getvalue())
+    write_atomically(Path(file), text.getvalue())
 
 
 def _scalars_name_no_file() -> bool:
@@ -68,7 +68,7 @@ def _name_file_of_scalars(vis_backend: Any) -> None:
 
     @functools.wraps(host_dump)
     def dump(self: Any, value_dict: dict, file_path: str, file_format: str) -> None:
-        with naming_file(Path(file_path)):
+        with named_write_errors(Path(file_path)):
             host_dump(self, value_dict, file_path, file_format)
 
     backend._dump = dump
@@ -110,45 +110,45 @@ def _find_complete(runner: Any) -> None:
         module.find_latest_checkpoint = find_latest_checkpoint
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='A kill or a full disk leaves half a checkpoint',
         hosts=('mmengine',),
         module='mmengine.fileio.backends.local_backend',
         fault=_files_are_written_in_place,
-        mend=_put_atomically,
+        patch=_put_atomically,
         remedy='keep several checkpoints, and resume from one that loads',
     ),
-    Mend(
+    Fix(
         name='A kill or a full disk leaves last_checkpoint empty',
         hosts=('mmengine',),
         module='mmengine.hooks.checkpoint_hook',
         fault=_note_is_written_in_place,
-        mend=_write_note_atomically,
+        patch=_write_note_atomically,
         remedy='resume from a path',
     ),
-    Mend(
+    Fix(
         name='EarlyStoppingHook ends a training whose last epoch is not saved',
         hosts=('mmengine',),
         module='mmengine.hooks.checkpoint_hook',
         fault=_early_stop_saves_nothing,
-        mend=_save_at_early_stop,
+        patch=_save_at_early_stop,
         remedy='save every epoch: interval=1 of the CheckpointHook',
     ),
-    Mend(
+    Fix(
         name='A full disk ends a training with an error that names no file',
         hosts=('mmengine',),
         module='mmengine.visualization.vis_backend',
         fault=_scalars_name_no_file,
-        mend=_name_file_of_scalars,
+        patch=_name_file_of_scalars,
         remedy='see that there is room in the work dir',
     ),
-    Mend(
+    Fix(
         name='--resume takes what last_checkpoint names, be it cut short or gone',
         hosts=('mmengine',),
         module='mmengine.runner',
         fault=_note_is_trusted,
-        mend=_find_complete,
+        patch=_find_complete,
         remedy='resume from the path of one that loads',
     ),
 )

@@ -21,7 +21,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, release, source_of, version_of
+from mmaction_kd.host_fixes.fix import Fix, release, source_of, version_of
 from mmaction_kd.host_fixes.plain_pickle import allowed_globals, refused_by
 
 
@@ -134,29 +134,29 @@ def _torch_load_is(load: Callable) -> Iterator[None]:
         torch.load = original
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='Weights only load failed: MMEngine cannot load its own checkpoints',
         hosts=('mmengine', 'torch'),
         module='mmengine.runner.checkpoint',
         fault=_history_is_refused,
-        mend=_register_loader,
+        patch=_register_loader,
         remedy='pip install "torch<2.6"',
     ),
-    Mend(
+    Fix(
         name='A checkpoint file may run code (torch < 2.6)',
         hosts=('mmengine', 'torch'),
         module='mmengine.runner.checkpoint',
         fault=_files_are_trusted,
-        mend=_register_loader,
+        patch=_register_loader,
         remedy='load only what you trust, or pip install "torch>=2.6"',
     ),
-    Mend(
+    Fix(
         name='A checkpoint from an address may run code (weights_only=False)',
         hosts=('torch',),
         module='mmengine.runner.checkpoint',
         fault=_addresses_are_trusted,
-        mend=_check_addresses,
+        patch=_check_addresses,
         remedy='load only what you trust',
     ),
 )

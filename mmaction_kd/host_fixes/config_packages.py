@@ -6,8 +6,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from mmaction_kd.host_fixes.fix import Fix, source_of
 from mmaction_kd.host_fixes.import_hooks import when_imported
-from mmaction_kd.host_fixes.mend import Mend, source_of
 
 _PACKAGE = 'mmaction_kd'
 _FOLDER = Path(__file__).parents[1]
@@ -35,13 +35,13 @@ def _add_name(config_utils: Any) -> None:
         when_imported(module, _find_our_folder)
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='mmengine does not support to load mmaction_kd config',
         hosts=('mmengine',),
         module='mmengine.config.utils',
         fault=_name_is_refused,
-        mend=_add_name,
+        patch=_add_name,
         remedy='name the base by its path',
     ),
 )

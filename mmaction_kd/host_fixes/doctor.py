@@ -1,11 +1,11 @@
-"""Says what of the host is broken, what was mended, and what is left.
+"""Report what of the host is broken, what was fixed, and what is left.
 
 ``python -m mmaction_kd.host_fixes.doctor`` prints one line a package (version found) and one a
 fault::
 
-    STATE   WHAT                                             FOUND            REMEDY
-    ok      torch >=2.1                                      2.14.1
-    mended  No module named 'mmaction.models.localizers.drn' mmaction2 1.2.0  install mmaction2 ...
+    STATE  WHAT                                             FOUND            REMEDY
+    ok     torch >=2.1                                      2.14.1
+    fixed  No module named 'mmaction.models.localizers.drn' mmaction2 1.2.0  install mmaction2 ...
 
 The exit code is 1 when something is left that stops training, else 0. The doctor imports the host
 to see what becomes of it, but runs without it too.
@@ -16,13 +16,15 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import platform
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from pathlib import Path
 
-from mmaction_kd.host_fixes import MENDS
-from mmaction_kd.host_fixes.mend import Mend, Outcome, release, version_of
+from mmaction_kd.host_fixes import FIXES
+from mmaction_kd.host_fixes.fix import Fix, Outcome, version_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Line:
     """One line of the report.
 
     Args:
-        state: ok, missing or outside for a package; absent, mended, present or unknown for a
+        state: ok, missing or outside for a package; absent, fixed, present or unknown for a
             fault.
         what: The package with its range, or the fault.
         found: The versions found.
@@ -45,84 +47,78 @@ class Line:
     stops_training: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Package:
-    """A package that training needs.
+# Distributions that have the same import name: one of them is needed.
+_MMCV = ('mmcv-lite', 'mmcv')
+_OPENCV = (
+    'opencv-python',
+    'opencv-contrib-python',
+    'opencv-python-headless',
+    'opencv-contrib-python-headless',
+)
+# These do not stop training: another backend reads videos, and a fix stands in for pkg_resources.
+_NOT_NEEDED = ('decord', 'setuptools')
+
+
+def requirements() -> dict[str, str]:
+    """What training needs: a range, as pip writes it, by distribution.
+
+    Read from the requirements of a checkout, else from the metadata of the installed package.
+    """
+    folder = Path(__file__).parents[2] / 'requirements'
+    if folder.is_dir():
+        lines = [
+            line for name in ('runtime', 'lite') for line in (folder / f'{name}.txt').open('rt')
+        ]
+    else:
+        needed = metadata.requires('mmaction_kd') or []
+        lines = [line for line in needed if ';' not in line or "'lite'" in line.replace('"', "'")]
+    found = {}
+    for line in lines:
+        if match := re.match(r'([\w-]+)\s*([^;#]*)', line):
+            found[match[1]] = match[2].strip()
+    return {
+        name: wanted for name, wanted in found.items() if name not in (*_NOT_NEEDED, _OPENCV[1])
+    }
+
+
+def check_package(name: str, wanted: str) -> Line:
+    """Report a package: ok, missing, or outside of the range that works.
 
     Args:
-        names: Distributions of which one is needed; the first is the one to install.
-        least: Release from which on it works.
-        below: First release that does not work any more; () where none is known.
+        name: Its distribution; mmcv and OpenCV have several.
+        wanted: The range, such as '>=2.0,<2.2'.
     """
-
-    names: tuple[str, ...]
-    least: tuple[int, ...] = ()
-    below: tuple[int, ...] = ()
-
-    @property
-    def specifier(self) -> str:
-        """The range as pip writes it: '>=2.0,<2.2'."""
-        limits = (('>=', self.least), ('<', self.below))
-        return ','.join(sign + '.'.join(map(str, limit)) for sign, limit in limits if limit)
-
-
-PACKAGES = (
-    Package(('torch',), (2, 1)),
-    Package(('torchvision',), (0, 16)),
-    Package(('numpy',), (1, 23, 5)),
-    Package(('mmengine',), (0, 10), (1,)),
-    Package(('mmcv-lite', 'mmcv'), (2, 0), (2, 2)),
-    Package(('mmpretrain',), (1, 1, 1), (2,)),
-    Package(('mmaction2',), (1, 2, 0), (1, 2, 1)),
-    Package(('importlib_metadata',)),  # mmaction2 imports it and does not declare it
-    Package(
-        (
-            'opencv-python',
-            'opencv-contrib-python',
-            'opencv-python-headless',
-            'opencv-contrib-python-headless',
-        ),
-        (4, 8),
-    ),
-)
-_OPENCV = PACKAGES[-1].names
-
-
-def check_package(package: Package) -> Line:
-    """The line of a package: ok, missing, or outside of the range that works."""
-    versions = {name: version_of(name) for name in package.names}
-    installed = {name: version for name, version in versions.items() if version}
-    what = f'{package.names[0]} {package.specifier}'.strip()
-    remedy = f'pip install "{package.names[0]}{package.specifier}"'
+    names = next((names for names in (_MMCV, _OPENCV) if name in names), (name,))
+    installed = {n: version_of(n) for n in names if version_of(n)}
+    what, remedy = f'{name} {wanted}'.strip(), f'pip install "{name}{wanted}"'
     if not installed:
         return Line('missing', what, '', remedy, stops_training=True)
-    found = ', '.join(
-        version if name == package.names[0] else f'{name} {version}'
-        for name, version in installed.items()
-    )
-    for version in installed.values():
-        at = release(version)
-        if at < package.least or (package.below and at >= package.below):
-            return Line('outside', what, found, remedy, stops_training=True)
+    from packaging.specifiers import SpecifierSet  # not without the host's packages
+    from packaging.version import Version
+
+    found = ', '.join(v if n == name else f'{n} {v}' for n, v in installed.items())
+    releases = [Version(version).base_version for version in installed.values()]
+    if not all(SpecifierSet(wanted).contains(release) for release in releases):
+        return Line('outside', what, found, remedy, stops_training=True)
     return Line('ok', what, found)
 
 
-def check_mend(mend: Mend) -> Line:
-    """The line of a mend, after its module is imported, because only then it has happened."""
+def check_fix(fix: Fix) -> Line:
+    """The line of a fix, after its module is imported, because only then it has happened."""
     error = ''
-    if mend.outcome is Outcome.WAITING:
-        error = _import_error(mend.module)
-    versions = ((name, version_of(name)) for name in mend.hosts)
+    if fix.outcome is Outcome.WAITING:
+        error = _import_error(fix.module)
+    versions = ((name, version_of(name)) for name in fix.hosts)
     found = ', '.join(f'{name} {version}' for name, version in versions if version)
-    if mend.outcome is Outcome.ABSENT:
-        return Line('absent', mend.name, found)
-    if mend.outcome is Outcome.MENDED:
-        return Line('mended', mend.name, found, mend.remedy)
-    if mend.outcome is Outcome.FAILED:
-        remedy = f'{mend.remedy} (the mend failed: {mend.error})'
-        return Line('present', mend.name, found, remedy, stops_training=True)
-    remedy = f'make {mend.module} importable ({error})'
-    return Line('unknown', mend.name, found, remedy, stops_training=True)
+    if fix.outcome is Outcome.ABSENT:
+        return Line('absent', fix.name, found)
+    if fix.outcome is Outcome.FIXED:
+        return Line('fixed', fix.name, found, fix.remedy)
+    if fix.outcome is Outcome.FAILED:
+        remedy = f'{fix.remedy} (the fix failed: {fix.error})'
+        return Line('present', fix.name, found, remedy, stops_training=True)
+    remedy = f'make {fix.module} importable ({error})'
+    return Line('unknown', fix.name, found, remedy, stops_training=True)
 
 
 def check_opencv() -> Line:
@@ -179,7 +175,7 @@ def check_host_import() -> Line:
 
 
 def examine() -> list[Line]:
-    """All lines: packages, faults that code mends, faults of the installation."""
+    """All lines: packages, faults that code fixes, faults of the installation."""
     # What needs no host comes first: a broken torchvision would also break the imports after it.
     checks: tuple[Callable[[], Line], ...] = (
         check_opencv,
@@ -189,9 +185,9 @@ def examine() -> list[Line]:
         check_host_import,
     )
     lines = [Line('ok', 'python', platform.python_version())]
-    lines += [check_package(package) for package in PACKAGES]
+    lines += [check_package(name, wanted) for name, wanted in requirements().items()]
     installation = [check() for check in checks]
-    lines += [check_mend(mend) for mend in MENDS]
+    lines += [check_fix(fix) for fix in FIXES]
     return lines + installation
 
 

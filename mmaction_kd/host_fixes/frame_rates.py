@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 
 def _readers_tell_no_rate() -> bool:
@@ -35,13 +35,13 @@ def _note(init: Any, rate_of: Callable) -> None:
     init.transform = transform
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='target_fps of SampleFrames has no effect with the OpenCV and PyAV readers',
         hosts=('mmaction2',),
         module='mmaction.datasets.transforms.loading',
         fault=_readers_tell_no_rate,
-        mend=_tell_rate,
+        patch=_tell_rate,
         remedy='read videos with decord',
     ),
 )

@@ -1,4 +1,4 @@
-"""Two ways into Python's import system, so that mending imports nothing by itself.
+"""Two ways into Python's import system, so that patching imports nothing by itself.
 
 - ``when_imported`` calls a function right after a module is first imported.
 - ``stand_in`` serves a file of ours as a module that nobody else has.

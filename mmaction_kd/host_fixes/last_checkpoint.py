@@ -9,7 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 
 CHECKPOINT_NOTE = 'last_checkpoint'  # MMEngine's
 VALIDATION_NOTE = 'last_validation'
@@ -41,14 +41,14 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
         return noted
     named = [Path(noted), folder / Path(noted).name] if noted else []
     for path in named:
-        if is_whole(path):
+        if is_complete(path):
             return str(path)
     alike = _alike(Path(noted).name)
     folders = {path.resolve(): path for path in (*[path.parent for path in named], folder)}
     others = [
         path for place in folders.values() for path in _files(place) if alike.fullmatch(path.name)
     ]
-    whole = [path for path in others if is_whole(path)]
+    whole = [path for path in others if is_complete(path)]
     if whole:
         newest = max(whole, key=lambda path: _age(path, alike))
         _warn(
@@ -67,7 +67,7 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
     return None
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether a checkpoint is there to its end, which is not to say that no bit has flipped.
 
     ``torch.save`` writes a zip, which has its table of contents at the end. Of the files of
@@ -104,7 +104,7 @@ def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
     """
     note = Path(work_dir, VALIDATION_NOTE)
     if not note.exists():
-        write_whole(note, json.dumps(dict(epoch=epoch, iter=iteration)) + '\n')
+        write_atomically(note, json.dumps(dict(epoch=epoch, iter=iteration)) + '\n')
 
 
 def noted_validation(work_dir: str | Path) -> dict[str, int]:
@@ -136,7 +136,7 @@ def note_training_end(work_dir: str | Path) -> None:
         work_dir: of the training.
     """
     last = find_last_checkpoint(work_dir)
-    write_whole(Path(work_dir, END_NOTE), json.dumps(dict(checkpoint=last)) + '\n')
+    write_atomically(Path(work_dir, END_NOTE), json.dumps(dict(checkpoint=last)) + '\n')
 
 
 def forget_training_end(work_dir: str | Path) -> None:

@@ -6,8 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from mmaction_kd.host_fixes.fix import Fix, is_importable, source_of
 from mmaction_kd.host_fixes.import_hooks import stand_in
-from mmaction_kd.host_fixes.mend import Mend, is_importable, source_of
 
 _STAND_INS = Path(__file__).parent / 'stand_ins'
 _DRN = 'mmaction.models.localizers.drn'
@@ -52,29 +52,29 @@ def _serve_pkg_resources(sys: Any) -> None:
     stand_in('pkg_resources', _STAND_INS / 'pkg_resources.py')
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name="No module named 'mmaction.models.localizers.drn'",
         hosts=('mmaction2',),
         module='sys',
         fault=_drn_is_missing,
-        mend=_serve_drn,
+        patch=_serve_drn,
         remedy='install mmaction2 from its source to train DRN; nothing else needs it',
     ),
-    Mend(
+    Fix(
         name='mmaction.models imports its multimodal part, which fails',
         hosts=('mmaction2', 'transformers', 'timm'),
         module='mmaction.utils.dependency',
         fault=_multimodal_fails,
-        mend=_switch_multimodal_off,
+        patch=_switch_multimodal_off,
         remedy='uninstall transformers: only the multimodal models of MMAction2 need it',
     ),
-    Mend(
+    Fix(
         name="No module named 'pkg_resources' at _base_='mmaction::...'",
         hosts=('mmengine', 'setuptools'),
         module='sys',
         fault=_pkg_resources_is_missing,
-        mend=_serve_pkg_resources,
+        patch=_serve_pkg_resources,
         remedy='pip install "setuptools<82"',
     ),
 )

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 # Where scores reach NumPy, which has no bfloat16. Every other head inherits these.
 _SCORE_METHODS = {
@@ -109,37 +109,37 @@ def _fetch_when_initialised(module: Any) -> None:
     tanet.__init__, tanet.init_weights = init, init_weights
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='max_testing_views is only compatible with batch_size == 1',
         hosts=('mmaction2',),
         module='mmaction.models.recognizers.recognizer3d',
         fault=_testing_views_want_one_video,
-        mend=_test_views_of_any_batch,
+        patch=_test_views_of_any_batch,
         remedy='test with batch_size=1',
     ),
-    Mend(
+    Fix(
         name='TANet fetches its pretrained weights when it is built, whatever is loaded then',
         hosts=('mmaction2',),
         module='mmaction.models.backbones.tanet',
         fault=_tanet_fetches_when_built,
-        mend=_fetch_when_initialised,
+        patch=_fetch_when_initialised,
         remedy='set backbone.pretrained=None where a checkpoint is loaded',
     ),
-    Mend(
+    Fix(
         name='Got unsupported ScalarType BFloat16: heads under bfloat16 autocast',
         hosts=('mmaction2',),
         module='mmaction.models.heads',
         fault=_heads_refuse_bfloat16,
-        mend=_score_in_float,
+        patch=_score_in_float,
         remedy='train in float16 or float32',
     ),
-    Mend(
+    Fix(
         name="backbone.eval() returns None and can't be chained",
         hosts=('mmaction2',),
         module='mmaction.models.backbones',
         fault=_train_returns_none,
-        mend=_return_self,
+        patch=_return_self,
         remedy='call .train() and .eval() in a line of their own',
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, release, source_of, version_of
+from mmaction_kd.host_fixes.fix import Fix, release, source_of, version_of
 
 # The names that mmaction2 1.2.0 and mmpretrain 1.2.0 use and NumPy 2 has dropped.
 _DROPPED = ('Inf', 'in1d', 'trapz')
@@ -68,21 +68,21 @@ def _replace_adjust_hue(processing: Any) -> None:
     processing.ColorJitter.adjust_hue = staticmethod(adjust_hue)
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name="module 'numpy' has no attribute " + ', '.join(_DROPPED),
         hosts=('mmaction2', 'numpy'),
         module='numpy',
         fault=_names_are_missing,
-        mend=_add_names,
+        patch=_add_names,
         remedy='pip install "numpy<2"',
     ),
-    Mend(
+    Fix(
         name='OverflowError: ColorJitter, out of bounds for uint8',
         hosts=('mmaction2', 'numpy'),
         module='mmaction.datasets.transforms.processing',
         fault=_hue_overflows,
-        mend=_replace_adjust_hue,
+        patch=_replace_adjust_hue,
         remedy='pip install "numpy<2"',
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 
 def _nothing_may_be_loaded() -> bool:
@@ -28,13 +28,13 @@ def _something_must_be_loaded(weight_init: Any) -> None:
     initializer.__call__ = load
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='init_cfg takes a checkpoint of which no weight fits for loaded',
         hosts=('mmengine',),
         module='mmengine.model.weight_init',
         fault=_nothing_may_be_loaded,
-        mend=_something_must_be_loaded,
+        patch=_something_must_be_loaded,
         remedy='look for "do not match exactly" in the log',
     ),
 )

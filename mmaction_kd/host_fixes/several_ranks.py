@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 
 def _all_ranks_write_metrics() -> bool:
@@ -44,21 +44,21 @@ def _same_batches_on_all_ranks(loops: Any) -> None:
     loop.run = run_if_ranks_agree
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='ranks write the metrics of a test into one file at once, and may garble it',
         hosts=('mmengine',),
         module='mmengine.hooks.logger_hook',
         fault=_all_ranks_write_metrics,
-        mend=_first_rank_writes_metrics,
+        patch=_first_rank_writes_metrics,
         remedy='test in one process, or read the metrics from the log',
     ),
-    Mend(
+    Fix(
         name='ranks with other numbers of batches train out of step, then wait for ever',
         hosts=('mmengine',),
         module='mmengine.runner.loops',
         fault=_ranks_need_not_have_the_same_batches,
-        mend=_same_batches_on_all_ranks,
+        patch=_same_batches_on_all_ranks,
         remedy='keep round_up=True in the sampler of train_dataloader',
     ),
 )

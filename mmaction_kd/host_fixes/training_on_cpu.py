@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mmaction_kd.host_fixes.mend import Mend, source_of
+from mmaction_kd.host_fixes.fix import Fix, source_of
 
 _CPU_BACKENDS = ('gloo', 'mpi')
 
@@ -139,29 +139,29 @@ def _autocast_on_cpu(amp: Any) -> None:
     wrapper.backward = functools.wraps(host_backward)(backward)
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='Found no NVIDIA driver: several processes without a GPU',
         hosts=('mmengine',),
         module='mmengine.dist.utils',
         fault=_launchers_need_cuda,
-        mend=_init_on_gloo,
+        patch=_init_on_gloo,
         remedy='train in one process, or on a GPU',
     ),
-    Mend(
+    Fix(
         name='DDP refuses device_ids, SyncBN refuses the CPU',
         hosts=('mmengine', 'torch'),
         module='mmengine.model.wrappers.distributed',
         fault=_ddp_needs_cuda,
-        mend=_wrap_on_cpu,
+        patch=_wrap_on_cpu,
         remedy='train in one process, or on a GPU',
     ),
-    Mend(
+    Fix(
         name='--amp is refused on the CPU',
         hosts=('mmengine',),
         module='mmengine.optim.optimizer.amp_optimizer_wrapper',
         fault=_amp_needs_accelerator,
-        mend=_autocast_on_cpu,
+        patch=_autocast_on_cpu,
         remedy='train without --amp',
     ),
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmaction_kd.files.held_back_stderr import held_back_stderr
-from mmaction_kd.host_fixes.mend import Mend, release, source_of, version_of
+from mmaction_kd.host_fixes.fix import Fix, release, source_of, version_of
 
 
 def _decord_prints_the_file() -> bool:
@@ -83,29 +83,29 @@ def _open_as_named(loading: Any) -> None:
     loading.DecordInit._get_video_reader = get_video_reader
 
 
-MENDS = (
-    Mend(
+FIXES = (
+    Fix(
         name='decord prints the content of a file that is no video',
         hosts=('decord',),
         module='decord',
         fault=_decord_prints_the_file,
-        mend=_open_silently,
+        patch=_open_silently,
         remedy='remove such files from the annotations',
     ),
-    Mend(
+    Fix(
         name='mmcv.VideoReader takes any file for a video: __len__() should return >= 0',
         hosts=('mmcv', 'mmcv-lite'),
         module='mmcv.video.io',
         fault=_opencv_takes_any_file,
-        mend=_open_or_refuse,
+        patch=_open_or_refuse,
         remedy='remove such files from the annotations',
     ),
-    Mend(
+    Fix(
         name='DecordInit looks for FILE.mp4 where FILE has no ending',
         hosts=('mmaction2',),
         module='mmaction.datasets.transforms.loading',
         fault=_names_get_an_ending,
-        mend=_open_as_named,
+        patch=_open_as_named,
         remedy='give the files an ending',
     ),
 )

@@ -18,7 +18,7 @@ class MotionJournal:
 
     A line is known by the video's place and the settings, so that what was measured in another way,
     or of another copy of the data, is never taken. Unusable videos are not in it: a next run looks
-    whether they are mended.
+    whether they are fixed.
 
     Args:
         folder: for all ranks; made when the first line is written.

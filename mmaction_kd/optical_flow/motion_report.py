@@ -45,7 +45,7 @@ def motion_report(
         unusable = {v: skipped[v] for v, own in labels if without & set(own) and v in skipped}
         raise ValueError(
             'motion_report: each class must have a usable video, got none for '
-            f'{[classes[label] for label in sorted(without)]} and the unusable {unusable}; mend '
+            f'{[classes[label] for label in sorted(without)]} and the unusable {unusable}; fix '
             'these, or name the classes that the data set has and no other.'
         )
     means, stds = class_means_and_stds(motion_of_class)

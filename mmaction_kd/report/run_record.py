@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.json_lines import append_line, read_lines
-from mmaction_kd.files.whole_file import write_whole
 
 RECORD_FILE = 'distill_record.jsonl'
 
@@ -56,4 +56,4 @@ class RunRecord:
         ]
         lines = [json.dumps(line, separators=(',', ':')) for line in (header, *kept)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, '\n'.join(lines) + '\n')
+        write_atomically(self.path, '\n'.join(lines) + '\n')

@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.stored_teachers.fingerprint import (
     annotation_digest,
     canonical_json,
@@ -131,7 +131,7 @@ class StoreHeader:
             folder: of the store, which exists.
         """
         content = dict(format=FORMAT, **dataclasses.asdict(self))
-        write_whole(folder / FILE, json.dumps(content, indent=1) + '\n')
+        write_atomically(folder / FILE, json.dumps(content, indent=1) + '\n')
 
 
 def load_header(folder: str | Path) -> StoreHeader:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmaction_kd.files.whole_file import whole_file
+from mmaction_kd.files.atomic_file import atomic_file
 from mmaction_kd.stored_teachers.store_header import FILE, TOOL, StoreHeader, load_header
 
 LARGEST_GAP = np.finfo(np.float16).max
@@ -184,7 +184,7 @@ class TeacherStore:
                     target['gaps'] = np.maximum(logits - logits.max(), -LARGEST_GAP)
                     row['clip'] = content[view].clip
         self._shards.pop(shard, None)
-        with whole_file(self._path(shard)) as file:
+        with atomic_file(self._path(shard)) as file:
             np.save(file, rows, allow_pickle=False)
 
     def finish(self, unusable: Mapping[str, str]) -> None:

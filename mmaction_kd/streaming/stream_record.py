@@ -11,8 +11,8 @@ from types import TracebackType
 import numpy as np
 from mmaction.structures import ActionDataSample
 
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.json_lines import append_line
-from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.streaming.annotated_video import AnnotatedVideo
 from mmaction_kd.streaming.segments import Segment, SegmentMerger
@@ -66,8 +66,10 @@ class StreamRecord:
     ) -> None:
         self._csv.close()
         segments = self.merger.finish()
-        write_whole(self.folder / 'segments.csv', self.segments_csv(segments))
-        write_whole(self.folder / 'timeline.png', self._timeline.png(segments, self.class_name))
+        write_atomically(self.folder / 'segments.csv', self.segments_csv(segments))
+        write_atomically(
+            self.folder / 'timeline.png', self._timeline.png(segments, self.class_name)
+        )
         if self._video is not None:
             self._video.finish()
 

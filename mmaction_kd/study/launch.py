@@ -21,8 +21,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmaction_kd.files.atomic_file import named_write_errors, write_atomically
 from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.files.whole_file import naming_file, write_whole
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.options import check_range
 from mmaction_kd.processes.child_command import end_command, start_command
@@ -151,13 +151,13 @@ class Launcher:
         """The commands of a run, one after the other; ends with its result written."""
         begun = time.time()
         run.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(
+        write_atomically(
             run.folder / 'study_run.json', json.dumps(dict(fingerprint=run.fingerprint())) + '\n'
         )
         if run.config is not None or run.test_of is not None:
             cfg = run.build_config()
             saves_apart(cfg, run.name)
-            write_whole(run.config_file, cfg.pretty_text)
+            write_atomically(run.config_file, cfg.pretty_text)
         if run.command is not None:
             places = dict(tools=self.tools, python=sys.executable, here=self.here)
             yield [
@@ -176,7 +176,7 @@ class Launcher:
             elif not metrics:
                 raise RunFailed("evaluate='val', and the training validated nothing")
         result = dict(metrics=metrics, grid=dict(run.grid), seconds=round(time.time() - begun, 1))
-        write_whole(run.result_file, json.dumps(result, indent=1) + '\n')
+        write_atomically(run.result_file, json.dumps(result, indent=1) + '\n')
 
     def _train(self, run: Run) -> Iterator[list[str]]:
         work = run.folder / 'train'
@@ -244,7 +244,7 @@ class _Active:
         except Exception as error:  # a bad config: this run's failure, not the study's
             return f'{type(error).__name__}: {error}'
         path = self.run.folder / 'log.txt'
-        with naming_file(path), path.open('a') as log:
+        with named_write_errors(path), path.open('a') as log:
             log.write(f'$ {shlex.join(words)}\n')
             log.flush()
             try:

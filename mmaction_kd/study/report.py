@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 
 from mmaction_kd.figures import study_figures as figures
 from mmaction_kd.figures.figure import png
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.options import check_choice
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import Run, Study
@@ -60,7 +60,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
     folder = study.work_dir / 'report'
     folder.mkdir(parents=True, exist_ok=True)
     results = gather(study.runs)
-    write_whole(folder / 'results.csv', results.to_csv(index=False))
+    write_atomically(folder / 'results.csv', results.to_csv(index=False))
     done = sum(run.result() is not None for run in study.runs)
     lines = [f'# {study.cfg.get("title", study.path.stem)}', '']
     lines += [f'{done} of {len(study.runs)} runs done: {_extent(study)}.', '']
@@ -75,7 +75,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
             table.get('paper'),
             len(study.folds),
         )
-        write_whole(folder / f'table_{index}.csv', compared.to_csv(index_label='row'))
+        write_atomically(folder / f'table_{index}.csv', compared.to_csv(index_label='row'))
         if table.get('title'):
             lines += [f'## {table["title"]}', '']
         text = markdown(
@@ -89,11 +89,11 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
         if drawn is None:
             lines += [f'{figure.get("title", name)}: no run of it is done.', '']
             continue
-        write_whole(folder / name, png(drawn))
+        write_atomically(folder / name, png(drawn))
         lines += [f'![{figure.get("title", name)}]({name})', '']
     lines += ['Each training has its own page, `../runs/*/**/train/distill_report.html`.', '']
     page = folder / 'report.md'
-    write_whole(page, '\n'.join(lines))
+    write_atomically(page, '\n'.join(lines))
     return page
 
 

@@ -100,7 +100,7 @@ def test_over_the_share_the_run_ends(two_hundred):
     dataset = SkipBadVideos(videos(folder), max_share=0.09)
     match = (
         r'at most 0.09 of the 200 videos may be bad, got 19 bad ones: .*/\w+.mp4 \(.*and 9 more; '
-        r'mend or remove(.|\n)*Traceback'
+        r'fix or remove(.|\n)*Traceback'
     )
     with pytest.raises(RuntimeError, match=match):
         epoch(dataset, 1)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mmaction_kd.host_fixes import MENDS, doctor
-from mmaction_kd.host_fixes.doctor import Line, Package
-from mmaction_kd.host_fixes.mend import Mend, Outcome, release
+from mmaction_kd.host_fixes import FIXES, doctor
+from mmaction_kd.host_fixes.doctor import Line
+from mmaction_kd.host_fixes.fix import Fix, Outcome, release
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,10 +25,10 @@ def test_report_of_this_machine():
     done = run_doctor()
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith('Nothing is left that stops training.\n')
-    for package in doctor.PACKAGES:
-        assert re.search(rf'^ok +{re.escape(package.names[0])}', done.stdout, re.M)
-    for mend in MENDS:
-        assert re.search(rf'^(mended|absent) +{re.escape(mend.name)}', done.stdout, re.M)
+    for name in doctor.requirements():
+        assert re.search(rf'^ok +{re.escape(name)}', done.stdout, re.M)
+    for fix in FIXES:
+        assert re.search(rf'^(fixed|absent) +{re.escape(fix.name)}', done.stdout, re.M)
     assert re.search(r'^absent +mmaction\.models cannot be imported', done.stdout, re.M)
 
 
@@ -36,7 +36,7 @@ def test_report_without_the_host():
     done = run_doctor('-S')  # Python without its site-packages: nothing is installed
     assert done.returncode == 1 and done.stderr == ''
     assert re.search(r'^missing +torch >=2\.1 +pip install "torch>=2\.1"$', done.stdout, re.M)
-    assert re.search(r'^missing +mmaction2 .* pip install "mmaction2>=', done.stdout, re.M)
+    assert re.search(r'^missing +mmaction2 .* pip install "mmaction2==', done.stdout, re.M)
     assert re.search(
         r'^unknown +OverflowError: ColorJitter.*make mmaction\..* importable \(ModuleNotFoundError:'
         r" No module named 'mmaction'\)$",
@@ -47,21 +47,23 @@ def test_report_without_the_host():
     assert re.match(r'\d+ left that stop training: torch >=2\.1; torchvision', last)
 
 
-def test_least_versions_are_those_of_setup_py():
-    allowed = ''.join(
-        (ROOT / f'requirements/{name}.txt').read_text() for name in ('runtime', 'lite')
-    )
-    for package in doctor.PACKAGES:
-        least = re.search(rf'^{package.names[0]}(?:[>=]=([\d.]+))?', allowed, re.M)
-        assert release(least[1] or '') == package.least, package.names[0]
+def test_an_installed_package_knows_the_requirements_of_its_checkout(monkeypatch, tmp_path):
+    """As pip writes them into the metadata, with extras behind a semicolon."""
+    expected = doctor.requirements()
+    assert expected['torch'] == '>=2.1' and 'mmcv-lite' in expected and 'pytest' not in expected
+    lines = [f'{name}{wanted}' for name, wanted in expected.items() if name != 'mmcv-lite']
+    lines += [f'mmcv-lite{expected["mmcv-lite"]}; extra == "lite"', 'pytest>=8; extra == "tests"']
+    monkeypatch.setattr(doctor.metadata, 'requires', lambda name: lines)
+    monkeypatch.setattr(doctor, '__file__', str(tmp_path / 'site/mmaction_kd/host_fixes/doctor.py'))
+    assert doctor.requirements() == expected
 
 
 def test_columns_are_aligned():
-    lines = [Line('ok', 'torch', '2.14.1'), Line('mended', 'a long fault', '1.0', 'a remedy')]
+    lines = [Line('ok', 'torch', '2.14.1'), Line('fixed', 'a long fault', '1.0', 'a remedy')]
     assert doctor.render(lines).split('\n') == [
-        'STATE   WHAT          FOUND   REMEDY',
-        'ok      torch         2.14.1',
-        'mended  a long fault  1.0     a remedy',
+        'STATE  WHAT          FOUND   REMEDY',
+        'ok     torch         2.14.1',
+        'fixed  a long fault  1.0     a remedy',
     ]
 
 
@@ -76,18 +78,18 @@ def test_columns_are_aligned():
     ],
 )
 def test_package_range(version, state, monkeypatch):
-    monkeypatch.setattr(doctor, 'version_of', lambda name: version if name == 'lib' else '')
-    line = doctor.check_package(Package(('lib', 'lib-full'), (2, 0), (2, 2)))
+    monkeypatch.setattr(doctor, 'version_of', lambda name: version if name == 'mmcv-lite' else '')
+    line = doctor.check_package('mmcv-lite', '>=2.0,<2.2')
     assert line.state == state
     assert line.stops_training == (state != 'ok')
-    assert line.what == 'lib >=2.0,<2.2'
-    assert line.remedy == ('' if state == 'ok' else 'pip install "lib>=2.0,<2.2"')
+    assert line.what == 'mmcv-lite >=2.0,<2.2'
+    assert line.remedy == ('' if state == 'ok' else 'pip install "mmcv-lite>=2.0,<2.2"')
 
 
 def test_one_of_several_distributions_is_enough(monkeypatch):
-    monkeypatch.setattr(doctor, 'version_of', lambda name: '2.1.0' if name == 'lib-full' else '')
-    line = doctor.check_package(Package(('lib', 'lib-full'), (2, 0), (2, 2)))
-    assert (line.state, line.found) == ('ok', 'lib-full 2.1.0')
+    monkeypatch.setattr(doctor, 'version_of', lambda name: '2.1.0' if name == 'mmcv' else '')
+    line = doctor.check_package('mmcv-lite', '>=2.0,<2.2')
+    assert (line.state, line.found) == ('ok', 'mmcv 2.1.0')
 
 
 @pytest.mark.parametrize(
@@ -98,20 +100,20 @@ def test_release(version, numbers):
     assert release(version) == numbers
 
 
-def mend_with(outcome, module='sys', error=''):
-    mend = Mend('a fault', ('numpy',), module, lambda: True, print, 'a remedy', outcome, error)
-    return doctor.check_mend(mend)
+def fix_with(outcome, module='sys', error=''):
+    fix = Fix('a fault', ('numpy',), module, lambda: True, print, 'a remedy', outcome, error)
+    return doctor.check_fix(fix)
 
 
-def test_states_of_a_mend():
-    absent, mended = mend_with(Outcome.ABSENT), mend_with(Outcome.MENDED)
+def test_states_of_a_fix():
+    absent, fixed = fix_with(Outcome.ABSENT), fix_with(Outcome.FIXED)
     assert (absent.state, absent.remedy, absent.stops_training) == ('absent', '', False)
-    assert (mended.state, mended.remedy, mended.stops_training) == ('mended', 'a remedy', False)
-    assert mended.found.startswith('numpy ')
-    failed = mend_with(Outcome.FAILED, error='KeyError: 1')
+    assert (fixed.state, fixed.remedy, fixed.stops_training) == ('fixed', 'a remedy', False)
+    assert fixed.found.startswith('numpy ')
+    failed = fix_with(Outcome.FAILED, error='KeyError: 1')
     assert (failed.state, failed.stops_training) == ('present', True)
-    assert failed.remedy == 'a remedy (the mend failed: KeyError: 1)'
-    waiting = mend_with(Outcome.WAITING, 'no_such_module')
+    assert failed.remedy == 'a remedy (the fix failed: KeyError: 1)'
+    waiting = fix_with(Outcome.WAITING, 'no_such_module')
     assert (waiting.state, waiting.stops_training) == ('unknown', True)
     assert waiting.remedy.startswith('make no_such_module importable (ModuleNotFoundError')
 

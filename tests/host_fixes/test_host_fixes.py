@@ -1,8 +1,8 @@
-"""Each mend of the host: the fault is there without it, and gone with it.
+"""Each fix of the host: the fault is there without it, and gone with it.
 
 A probe is a function that a user's program could hold; it fails on the faulty host. Run as a
-script, ``python tests/host_fixes/test_host_fixes.py bare|mended``, it runs every probe in a
-process of its own and prints what they raised. ``mended`` imports mmaction_kd first, ``bare``
+script, ``python tests/host_fixes/test_host_fixes.py bare|fixed``, it runs every probe in a
+process of its own and prints what they raised. ``fixed`` imports mmaction_kd first, ``bare``
 does not.
 """
 
@@ -663,7 +663,7 @@ def main(mode):
     """Run every probe and print ``{name: error}`` as the last line."""
     sys.meta_path[sys.meta_path.index(PathFinder)] = BlindFinder
     sys.modules.pop('pkg_resources', None)
-    if mode == 'mended':
+    if mode == 'fixed':
         import mmaction_kd  # noqa: F401
     # what several probes import, so that it is imported once
     import mmengine.runner  # noqa: F401
@@ -698,15 +698,15 @@ def bare():
 
 
 @pytest.fixture(scope='module')
-def mended():
-    return run_probes('mended')
+def fixed():
+    return run_probes('fixed')
 
 
 # --- Tests --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('probe', PROBES, ids=lambda probe: probe.__name__)
-def test_fault_is_there_without_the_mend(probe, bare):
+def test_fault_is_there_without_the_fix(probe, bare):
     if not bare[probe.__name__]:
         pytest.skip('this host is whole')
     last_words = bare[probe.__name__]
@@ -714,14 +714,14 @@ def test_fault_is_there_without_the_mend(probe, bare):
 
 
 @pytest.mark.parametrize('probe', PROBES, ids=lambda probe: probe.__name__)
-def test_fault_is_gone_with_the_mend(probe, mended):
-    assert mended[probe.__name__] == ''
+def test_fault_is_gone_with_the_fix(probe, fixed):
+    assert fixed[probe.__name__] == ''
 
 
-def test_every_mend_has_a_probe():
-    from mmaction_kd.host_fixes import MENDS
+def test_every_fix_has_a_probe():
+    from mmaction_kd.host_fixes import FIXES
 
-    assert len(MENDS) == len(PROBES) - 1  # one mend, two probes: device_ids and SyncBN
+    assert len(FIXES) == len(PROBES) - 1  # one fix, two probes: device_ids and SyncBN
 
 
 def test_import_is_cheap_and_leaves_the_host_alone():
@@ -738,7 +738,7 @@ def test_whole_host_has_no_fault(monkeypatch):
 
     for kind in vars(host_fixes).values():
         if isinstance(kind, types.ModuleType):
-            monkeypatch.setattr(kind, 'source_of', lambda module: 'mended upstream', raising=False)
+            monkeypatch.setattr(kind, 'source_of', lambda module: 'fixed upstream', raising=False)
             monkeypatch.setattr(
                 kind, 'version_of', lambda name: {'torch': '9.0'}.get(name, '1.0'), raising=False
             )
@@ -746,54 +746,54 @@ def test_whole_host_has_no_fault(monkeypatch):
                 kind, 'is_importable', lambda name: name != 'transformers', raising=False
             )
     monkeypatch.setattr(host_fixes.numpy_two, '_DROPPED', ('inf', 'isin'))
-    assert [mend.name for mend in host_fixes.MENDS if mend.fault()] == []
+    assert [fix.name for fix in host_fixes.FIXES if fix.fault()] == []
 
 
-def make_mend(fault, mend, module='textwrap'):
-    from mmaction_kd.host_fixes.mend import Mend
+def make_fix(fault, fix, module='textwrap'):
+    from mmaction_kd.host_fixes.fix import Fix
 
-    return Mend('a fault', ('host',), module, fault, mend, 'a remedy')
+    return Fix('a fault', ('host',), module, fault, fix, 'a remedy')
 
 
 def test_whole_host_is_not_touched():
     touched = []
-    mend = make_mend(lambda: False, touched.append)
-    mend.apply()
-    assert mend.outcome.name == 'ABSENT' and touched == []
+    fix = make_fix(lambda: False, touched.append)
+    fix.apply()
+    assert fix.outcome.name == 'ABSENT' and touched == []
 
 
-def test_mend_is_applied_once():
+def test_fix_is_applied_once():
     touched = []
-    mend = make_mend(lambda: True, touched.append)
-    mend.apply()
-    mend.apply()
-    assert mend.outcome.name == 'MENDED' and touched == [sys.modules['textwrap']]
+    fix = make_fix(lambda: True, touched.append)
+    fix.apply()
+    fix.apply()
+    assert fix.outcome.name == 'FIXED' and touched == [sys.modules['textwrap']]
 
 
-def test_mend_waits_for_its_module(monkeypatch, tmp_path):
+def test_fix_waits_for_its_module(monkeypatch, tmp_path):
     (tmp_path / 'late_module.py').write_text('value = 1')
     monkeypatch.syspath_prepend(tmp_path)
 
     def double(module):
         module.value *= 2
 
-    mend = make_mend(lambda: True, double, 'late_module')
-    mend.apply()
-    assert mend.outcome.name == 'WAITING' and 'late_module' not in sys.modules
+    fix = make_fix(lambda: True, double, 'late_module')
+    fix.apply()
+    assert fix.outcome.name == 'WAITING' and 'late_module' not in sys.modules
     module = importlib.import_module('late_module')
-    assert mend.outcome.name == 'MENDED' and module.value == 2
-    assert importlib.reload(module).value == 2  # a reloaded module is mended anew
+    assert fix.outcome.name == 'FIXED' and module.value == 2
+    assert importlib.reload(module).value == 2  # a reloaded module is fixed anew
 
 
-def test_failing_mend_is_recorded_and_not_raised():
+def test_failing_fix_is_recorded_and_not_raised():
     def fail(module):
         raise AttributeError('the host has changed')
 
-    mend = make_mend(lambda: True, fail)
-    with pytest.warns(UserWarning, match=r'could not mend "a fault".*mmaction_kd\.doctor'):
-        mend.apply()
-    assert mend.outcome.name == 'FAILED'
-    assert mend.error == 'AttributeError: the host has changed'
+    fix = make_fix(lambda: True, fail)
+    with pytest.warns(UserWarning, match=r'could not fix "a fault".*mmaction_kd\.doctor'):
+        fix.apply()
+    assert fix.outcome.name == 'FAILED'
+    assert fix.error == 'AttributeError: the host has changed'
 
 
 def test_stand_in_yields_to_the_real_module(monkeypatch, tmp_path):
@@ -814,9 +814,9 @@ def test_stand_in_of_drn_says_what_to_do():
     import mmaction.models  # noqa: F401
     from mmaction.registry import MODELS
 
-    from mmaction_kd.host_fixes.missing_modules import MENDS
+    from mmaction_kd.host_fixes.missing_modules import FIXES
 
-    if MENDS[0].outcome.name == 'ABSENT':
+    if FIXES[0].outcome.name == 'ABSENT':
         pytest.skip('this host is whole')
     with pytest.raises(RuntimeError, match='install mmaction2 from its source'):
         MODELS.build(dict(type='DRN'))

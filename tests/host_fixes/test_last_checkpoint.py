@@ -10,7 +10,7 @@ from mmaction_kd.host_fixes.last_checkpoint import (
     find_last_checkpoint,
     forget_training_end,
     forget_validation,
-    is_whole,
+    is_complete,
     last_of_ended,
     note_training_end,
     note_validation,
@@ -112,14 +112,14 @@ def test_whole_is_what_is_there_to_its_end(tmp_path):
     save(tmp_path, 'new.pth')
     path = tmp_path / 'new.pth'
     content = path.read_bytes()
-    assert is_whole(path) and is_whole(tmp_path)
+    assert is_complete(path) and is_complete(tmp_path)
     for size in range(0, len(content), 41):
         path.write_bytes(content[:size])
-        assert not is_whole(path), size
+        assert not is_complete(path), size
     path.write_bytes(bytes(len(content)))
-    assert not is_whole(path)
+    assert not is_complete(path)
     save(tmp_path, 'old.pth', legacy=True)
-    assert is_whole(tmp_path / 'old.pth') and not is_whole(tmp_path / 'none.pth')
+    assert is_complete(tmp_path / 'old.pth') and not is_complete(tmp_path / 'none.pth')
 
 
 def test_the_first_validation_of_a_checkpoint_is_noted(tmp_path):

@@ -1,6 +1,6 @@
 """Run a tool of MMAction2 itself, without this package: ``stock_mmaction.py train.py ARGUMENTS``.
 
-All that is mended is what keeps today's wheel from running at all: the module that it forgets
+All that is fixed is what keeps today's wheel from running at all: the module that it forgets
 (a stand-in), PyTorch's refusal of MMEngine's own checkpoints (PyTorch's own switch), and that it
 takes transformers, which other tests use, for a sign that timm is there (transformers is hidden).
 """

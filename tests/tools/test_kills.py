@@ -17,7 +17,7 @@ from killed_runs import differences, outcome
 from mmengine.config import Config
 from tool_runs import ROOT, hear_ctrl_c, run_tool, tool_command, tool_env
 
-from mmaction_kd.host_fixes.last_checkpoint import is_whole
+from mmaction_kd.host_fixes.last_checkpoint import is_complete
 from mmaction_kd.models.submodels.recognizer_config import build_recognizer
 
 pytestmark = pytest.mark.slow
@@ -190,7 +190,7 @@ class Training:
             assert self.launcher.wait() != 0
         finally:
             self.kill()
-        assert all(is_whole(path) for path in self.work_dir.glob('*.pth'))
+        assert all(is_complete(path) for path in self.work_dir.glob('*.pth'))
         assert not list(self.work_dir.rglob('*.part'))
 
 
@@ -303,7 +303,7 @@ def test_a_full_disk_costs_nothing_but_time(disk, demo_set, tmp_path):
     assert (work_dir / 'last_checkpoint').read_text() == str(work_dir / 'epoch_2.pth')
     left = sorted(path.name for path in work_dir.glob('*.p*'))
     assert left == ['config.py', 'epoch_1.pth', 'epoch_2.pth']
-    assert all(map(is_whole, work_dir.glob('*.pth')))
+    assert all(map(is_complete, work_dir.glob('*.pth')))
     assert Training(config, work_dir).launcher.wait() == 1  # nothing was freed
     disk(4 * checkpoint)
     Training(config, work_dir).finish()

@@ -123,7 +123,7 @@ def test_the_same_seed_trains_the_same(trained, demo_set, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('how', ['script', 'mim'])
 def test_stock_tools_run_the_config(how, trained, demo_set, tmp_path):
-    """They import mmaction first; `custom_imports` comes early enough to mend the host."""
+    """They import mmaction first; `custom_imports` comes early enough to fix the host."""
     stock = Path(importlib.util.find_spec('mmaction').origin).parent / '.mim/tools'
     options = shrunken(demo_set)
     arguments = (ROOT / TINY, '--work-dir', tmp_path / 'train', *options)

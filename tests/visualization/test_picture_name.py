@@ -18,7 +18,7 @@ def test_a_picture_is_a_file_of_its_folder(tmp_path, video, number):
     path = tmp_path / name
     assert path.parent == tmp_path == (tmp_path / name).resolve().parent
     assert not name.startswith('.') and not set(name) & set('/\\\0\n\r')
-    path.with_name(f'{name}.part').write_bytes(b'')  # as write_whole makes it first
+    path.with_name(f'{name}.part').write_bytes(b'')  # as write_atomically makes it first
     path.with_name(f'{name}.part').rename(path)
     assert [found.name for found in tmp_path.iterdir()] == [name]
     path.unlink()

@@ -21,7 +21,7 @@ from benchmarks import MEASUREMENTS
 from mmengine.registry import init_default_scope
 
 import mmaction_kd
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 
 
 def parse_args() -> argparse.Namespace:
@@ -72,7 +72,7 @@ def main() -> None:
         )
         args.out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dict(machine=machine, results=results), indent=2)
-        write_whole(args.out, f'{text}\n')
+        write_atomically(args.out, f'{text}\n')
 
 
 def line_of(name: str, result: dict) -> str:

@@ -29,10 +29,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.subset_acc_metric import class_accuracies
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
 
@@ -218,7 +218,7 @@ def main() -> None:
         print('\nweighted: {:.2f} local, {:.2f} global'.format(*choose_weights(train)))
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(args.out, json.dumps(metrics, indent=2, sort_keys=True) + '\n')
+        write_atomically(args.out, json.dumps(metrics, indent=2, sort_keys=True) + '\n')
 
 
 if __name__ == '__main__':

@@ -38,12 +38,12 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.gate_curve import GateCurve, cheapest_gate, gate_curve
 from mmaction_kd.figures.figure import png
 from mmaction_kd.figures.palette import OTHERS, ROLES
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.registry import MODELS
@@ -262,12 +262,12 @@ def main() -> None:
     writer = csv.DictWriter(lines, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(args.out / 'gate_curve.csv', lines.getvalue())
+    write_atomically(args.out / 'gate_curve.csv', lines.getvalue())
     result = {which: dict(zip(names, rows, strict=True)) for which, rows in told.items()}
-    write_whole(args.out / 'gate.json', json.dumps(result, indent=2) + '\n')
+    write_atomically(args.out / 'gate.json', json.dumps(result, indent=2) + '\n')
     chosen = {which: rows[2:] for which, rows in told.items()}
     figure = curve_figure(curves, gmacs, args.metric, chosen)
-    write_whole(args.out / 'gate_curve.png', png(figure))
+    write_atomically(args.out / 'gate_curve.png', png(figure))
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, float]], both: float) -> str:

@@ -24,7 +24,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.registry import MODELS
 
 

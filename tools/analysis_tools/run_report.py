@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
 
@@ -47,7 +47,7 @@ def main() -> None:
         sys.exit(str(error))
     out = args.out or args.run / PAGE_FILE
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page)
+    write_atomically(out, page)
     print(f'{out}: {len(page.encode()) / 1e6:.2f} MB')
 
 

@@ -39,7 +39,7 @@ from mmengine.logging import MMLogger  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from mmaction_kd.files.whole_file import write_whole  # noqa: E402
+from mmaction_kd.files.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.models.submodels.recognizer_config import build_recognizer  # noqa: E402
 from mmaction_kd.registry import MODELS  # noqa: E402
 
@@ -325,7 +325,7 @@ def write_between(page: Path, table: str) -> None:
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError(f'zoo_matrix: {page} must have the lines {START!r} and {END!r}.')
-    write_whole(page, f'{before}{start}\n{table}\n{end}{after}')
+    write_atomically(page, f'{before}{start}\n{table}\n{end}{after}')
 
 
 @contextlib.contextmanager

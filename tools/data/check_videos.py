@@ -22,7 +22,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.bad_videos_file import BadVideos, video_name, write_bad_videos
 from mmaction_kd.datasets.video_check import check_videos
 from mmaction_kd.optical_flow.parallel_motion import available_cores

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 
 CLASSES = ('drift_left', 'drift_right', 'red_then_blue', 'blue_then_red')
 WIDTH, HEIGHT, FRAMES, FPS = 96, 72, 136, 25
@@ -85,7 +85,7 @@ def write_video(path: Path, frames: np.ndarray) -> None:
                 f'make_demo_videos: OpenCV must be able to write an .mp4 into {folder}, got none '
                 'that is whole; is there room in the folder of temporary files?'
             )
-        write_whole(path, made.read_bytes())
+        write_atomically(path, made.read_bytes())
 
 
 def make_videos(out: Path, num_videos: dict, seed: int) -> None:
@@ -104,9 +104,9 @@ def make_videos(out: Path, num_videos: dict, seed: int) -> None:
                 path = Path(name, f'{split}_{i:03}.mp4')
                 write_video(out / 'videos' / path, render(name, rng))
                 lines.append(f'{path} {label}')
-        write_whole(out / f'{split}.txt', '\n'.join(lines) + '\n')
+        write_atomically(out / f'{split}.txt', '\n'.join(lines) + '\n')
         print(f'{split}: {len(lines)} videos in {out / "videos"}', flush=True)
-    write_whole(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    write_atomically(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
 
 
 def main() -> None:

@@ -20,11 +20,11 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-import mmaction_kd  # noqa: F401  (mends the host)
+import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_annotations
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.json_lines import append_line, read_lines
 from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.optical_flow.parallel_motion import available_cores
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 
@@ -149,7 +149,7 @@ def measure(args: argparse.Namespace) -> None:
         raise SystemExit(f'normalization: there must be a readable video, got {errors}')
     mean, std = statistics(lines)
     report = dict(mean=mean, std=std, videos=len(lines), frames=args.frames, unreadable=errors)
-    write_whole(args.out, json.dumps(report, indent=1) + '\n')
+    write_atomically(args.out, json.dumps(report, indent=1) + '\n')
     partial.unlink(missing_ok=True)
     for name, error in errors.items():
         print(f'\nunreadable: {name}: {error}')

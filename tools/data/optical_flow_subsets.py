@@ -37,13 +37,13 @@ from typing import TYPE_CHECKING
 from mmengine.config import Config, DictAction
 from mmengine.utils import ProgressBar
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
 from mmaction_kd.figures.figure import png
 from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.files.whole_file import write_whole
 from mmaction_kd.optical_flow.algorithms import ALGORITHMS
 from mmaction_kd.optical_flow.class_motion import RULES
 from mmaction_kd.optical_flow.motion_journal import MotionJournal
@@ -279,9 +279,9 @@ def write_report(path: Path, report: dict) -> None:
     """Write the figures, and then the .json file, which says that all is done."""
     figures = dict(histogram=histogram_figure(report), mean_std=mean_std_figure(report))
     for name, figure in figures.items():
-        write_whole(path.with_name(f'{path.stem}_{name}.png'), png(figure))
+        write_atomically(path.with_name(f'{path.stem}_{name}.png'), png(figure))
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(path, f'{text}\n')
+    write_atomically(path, f'{text}\n')
 
 
 def summary(report: dict, num_videos: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmaction_kd.files.whole_file import whole_file
+from mmaction_kd.files.atomic_file import atomic_file
 
 StateDict = dict[str, Tensor]
 
@@ -83,5 +83,5 @@ def save_checkpoint(state_dict: Mapping[str, Tensor], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()  # torch answers an error of the disk with one of its own
     torch.save({'state_dict': dict(state_dict)}, content)
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(content.getbuffer())

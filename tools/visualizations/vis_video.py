@@ -16,7 +16,7 @@ import sys
 import warnings
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
@@ -25,7 +25,7 @@ from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 
 from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
-from mmaction_kd.files.whole_file import write_whole  # noqa: E402
+from mmaction_kd.files.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
@@ -124,7 +124,7 @@ def main() -> None:
         sys.exit(f'{error}')
     out = args.out or Path(f'{picture_name(str(args.video))}.png')
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, png_bytes(figure_pixels(filmstrip_figure(picture))))
+    write_atomically(out, png_bytes(figure_pixels(filmstrip_figure(picture))))
     print(f'{out}: {picture.classes[picture.answer]} {sample.pred_score.max():.2f}')
 
 

@@ -19,7 +19,7 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
 
 from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
-from mmaction_kd.files.whole_file import whole_file, write_whole
+from mmaction_kd.files.atomic_file import whole_file, write_atomically
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
@@ -142,7 +142,7 @@ class LoadFrameFeatures(BaseTransform):
         if not (folder / 'made_of.json').exists():
             keys = ('format', 'encoder', 'steps', 'frame_interval')
             about = dict(zip(keys, made_of, strict=True), config=json.loads(self._encoder))
-            write_whole(folder / 'made_of.json', json.dumps(about, indent=1) + '\n')
+            write_atomically(folder / 'made_of.json', json.dumps(about, indent=1) + '\n')
         return folder
 
     def _make(self, filename: str) -> dict[str, np.ndarray]:

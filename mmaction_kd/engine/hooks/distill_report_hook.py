@@ -15,7 +15,7 @@ from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
 from mmaction_kd.options import checked_options
 from mmaction_kd.registry import HOOKS
@@ -261,7 +261,7 @@ class DistillReportHook(Hook):
         start = self.clock()
         folder = Path(runner.work_dir)
         try:
-            write_whole(folder / PAGE_FILE, self._page(folder))
+            write_atomically(folder / PAGE_FILE, self._page(folder))
         except Exception as error:
             runner.logger.warning(
                 f'DistillReportHook: {folder / PAGE_FILE} could not be written: '

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_names import video_path
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.visualization import (
@@ -153,7 +153,7 @@ class DistillVisualizationHook(Hook):
             return
         folder = Path(self.out_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / f'{name}.png', png_bytes(pixels))
+        write_atomically(folder / f'{name}.png', png_bytes(pixels))
         if is_main_process():
             for backend in runner.visualizer._vis_backends.values():
                 if not isinstance(backend, LocalVisBackend):

@@ -10,7 +10,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from mmaction_kd.files.whole_file import remove_parts
+from mmaction_kd.files.atomic_file import remove_partial_files
 from mmaction_kd.host_fixes.last_checkpoint import (
     forget_validation,
     note_validation,
@@ -41,7 +41,7 @@ class SafeCheckpointHook(CheckpointHook):
         super().before_train(runner)  # removes what a killed run was about to remove
         if is_main_process():
             for folder in {Path(runner.work_dir), Path(self.out_dir)}:
-                remove_parts(folder, '.pth', 'last_checkpoint', 'last_validation', '.html')
+                remove_partial_files(folder, '.pth', 'last_checkpoint', 'last_validation', '.html')
         self._set_best({key: self._in_out_dir(path) for key, path in self._best().items()})
         if self.max_keep_ckpts > 0:
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))

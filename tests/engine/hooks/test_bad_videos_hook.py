@@ -167,7 +167,7 @@ def test_over_the_share_the_run_ends(tmp_path):
 
 
 def test_a_resumed_training_knows_what_was_found(tmp_path):
-    """A new one in the same folder does not: the videos may have been mended."""
+    """A new one in the same folder does not: the videos may have been fixed."""
     first = runner(tmp_path, loader(unreadable([3])), epochs=1)
     first.train()
     second = runner(tmp_path, loader(unreadable([7])), epochs=2, resume=True)

@@ -11,7 +11,7 @@ import killed_runs
 import pytest
 from mmengine.fileio import LocalBackend, dump
 
-from mmaction_kd.host_fixes.mend import source_of
+from mmaction_kd.host_fixes.fix import source_of
 
 ROOT = Path(__file__).parents[1]
 needs_skipped_batches = pytest.mark.skipif(

@@ -11,8 +11,8 @@ from typing import BinaryIO
 from mmaction_kd.files.process_lock import open_locked
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under another name, then give it its own; see :func:`whole_file`.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file under another name, then give it its own; see :func:`atomic_file`.
 
     Args:
         path: where to; what is there is replaced.
@@ -21,12 +21,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it can not be written; the error names it.
     """
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A stream into a file that has its name once it is whole, and on the disk.
 
     Until then it is ``NAME.part`` beside, which an error removes and a next run replaces. Of two
@@ -42,7 +42,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         OSError: it can not be written; the error names it.
     """
     part = path.with_name(f'{path.name}.part')
-    with naming_file(path), open_locked(part, wait=True) as file:
+    with named_write_errors(path), open_locked(part, wait=True) as file:
         try:
             file.truncate()
             yield file
@@ -57,7 +57,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def remove_parts(folder: Path, *endings: str) -> None:
+def remove_partial_files(folder: Path, *endings: str) -> None:
     """Remove what killed processes left of files that nobody may write again.
 
     Args:
@@ -71,7 +71,7 @@ def remove_parts(folder: Path, *endings: str) -> None:
 
 
 @contextlib.contextmanager
-def naming_file(path: Path) -> Iterator[None]:
+def named_write_errors(path: Path) -> Iterator[None]:
     """Say of a file that can not be written which it is, and what to do.
 
     Args:

@@ -1,4 +1,4 @@
-"""A mend: one fault of the host, how it is found, and what is put right."""
+"""A fix: one fault of the host, how it is found, and the patch for it."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ from mmaction_kd.host_fixes.import_hooks import when_imported
 
 
 class Outcome(enum.Enum):
-    """What became of a mend in this process."""
+    """What became of a fix in this process."""
 
     WAITING = 'waiting'  # the module that it changes is not imported yet
-    ABSENT = 'absent'  # the host is whole here: nothing was touched
-    MENDED = 'mended'
-    FAILED = 'present'  # the fault is there and the mend did not take
+    ABSENT = 'absent'  # the host has no such fault: nothing was touched
+    FIXED = 'fixed'
+    FAILED = 'present'  # the fault is there and the fix did not take
 
 
 @dataclasses.dataclass
-class Mend:
-    """One fault of the host and its mend.
+class Fix:
+    """One fault of the host and its fix.
 
-    Nothing is imported for a mend: it happens right after the host itself first imports the
+    Nothing is imported for a fix: it happens right after the host itself first imports the
     module that is changed, or at once where that module is there already.
 
     Args:
-        name: What goes wrong without the mend, in the words a user sees.
+        name: What goes wrong without the fix, in the words a user sees.
         hosts: The distributions that make the fault together.
         module: Dotted name of the module that is changed.
         fault: Whether the fault is there, found without triggering it.
-        mend: Changes the module, which it is given.
-        remedy: What a user can do instead, so that the mend is not needed.
+        patch: Changes the module, which it is given.
+        remedy: What a user can do instead, so that the fix is not needed.
     """
 
     name: str
     hosts: tuple[str, ...]
     module: str
     fault: Callable[[], bool]
-    mend: Callable[[Any], None]
+    patch: Callable[[Any], None]
     remedy: str
     outcome: Outcome = Outcome.WAITING
     error: str = ''
     _applied: bool = False
 
     def apply(self) -> None:
-        """Mend the module now or when it is imported; a second call does nothing."""
+        """Fix the module now or when it is imported; a second call does nothing."""
         if not self._applied:
             self._applied = True
             when_imported(self.module, self._run)
 
     def _run(self, module: Any) -> None:
-        # A mend that fails must not take the host's import down with it: the doctor reports it.
+        # A fix that fails must not take the host's import down with it: the doctor reports it.
         try:
             faulty = self.fault()
             if faulty:
-                self.mend(module)
+                self.patch(module)
         except Exception as error:
             self.outcome, self.error = Outcome.FAILED, f'{type(error).__name__}: {error}'
             warnings.warn(
-                f'mmaction_kd could not mend "{self.name}" ({self.error}); '
+                f'mmaction_kd could not fix "{self.name}" ({self.error}); '
                 'run `python -m mmaction_kd.host_fixes.doctor`.',
                 stacklevel=2,
             )
         else:
-            self.outcome = Outcome.MENDED if faulty else Outcome.ABSENT
+            self.outcome = Outcome.FIXED if faulty else Outcome.ABSENT
 
 
 def source_of(module: str) -> str:

@@ -8,32 +8,32 @@ import signal
 import pytest
 from full_disk import files_up_to
 
-from mmaction_kd.files.whole_file import remove_parts, whole_file, write_whole
+from mmaction_kd.files.atomic_file import atomic_file, remove_partial_files, write_atomically
 
 
 def test_text_and_bytes(tmp_path):
     for content in ('größer\n', b'\x00\xff'):
-        write_whole(tmp_path / 'f', content)
+        write_atomically(tmp_path / 'f', content)
         expected = content.encode() if isinstance(content, str) else content
         assert (tmp_path / 'f').read_bytes() == expected
     assert os.listdir(tmp_path) == ['f']
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
-    write_whole(tmp_path / 'f', 'old')
+    write_atomically(tmp_path / 'f', 'old')
 
     def stopped(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, 'replace', stopped)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(tmp_path / 'f', 'new')
+        write_atomically(tmp_path / 'f', 'new')
     assert (tmp_path / 'f').read_text() == 'old'
     assert os.listdir(tmp_path) == ['f']
 
 
 def test_an_error_of_who_writes_is_told_as_it_is(tmp_path):
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / 'f') as file:
+    with pytest.raises(ZeroDivisionError), atomic_file(tmp_path / 'f') as file:
         file.write(b'half')
         raise ZeroDivisionError
     assert os.listdir(tmp_path) == []
@@ -42,21 +42,21 @@ def test_an_error_of_who_writes_is_told_as_it_is(tmp_path):
 @pytest.mark.parametrize('content', ['1234', '1' * 5000, '1' * 500_000])
 def test_without_room_the_old_file_stays_and_the_error_names_it(tmp_path, content):
     path = tmp_path / 'f'
-    write_whole(path, 'old')
+    write_atomically(path, 'old')
     with files_up_to(3), pytest.raises(OSError, match=r'room for .*/f, .* File too la') as caught:
-        write_whole(path, content)
+        write_atomically(path, content)
     assert caught.value.errno == errno.EFBIG and caught.value.__cause__ is not None
     assert os.listdir(tmp_path) == ['f'] and path.read_text() == 'old'
-    write_whole(path, content)
+    write_atomically(path, content)
     assert path.read_text() == content
 
 
 def test_without_the_right_to_write_the_error_names_the_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'room for .*none/f, .* No such file or directory'):
-        write_whole(tmp_path / 'none' / 'f', 'new')
+        write_atomically(tmp_path / 'none' / 'f', 'new')
     (tmp_path / 'f').mkdir()
     with pytest.raises(IsADirectoryError, match=r'room for .*/f, and the right'):
-        write_whole(tmp_path / 'f', 'new')
+        write_atomically(tmp_path / 'f', 'new')
     assert os.listdir(tmp_path) == ['f']
 
 
@@ -72,12 +72,12 @@ def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(
             return real(*arguments)
 
         monkeypatch.setattr(os, name, noted)
-    write_whole(tmp_path / 'f', 'new')
+    write_atomically(tmp_path / 'f', 'new')
     assert done == ['fsync', 'replace', 'fsync']
 
 
 def write_in_halves(path, content, begun, go_on):
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(content[: len(content) // 2])
         file.flush()
         begun.set()
@@ -127,7 +127,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path, writers):
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
     assert os.listdir(tmp_path) == ['f.part']
-    write_whole(tmp_path / 'f', 'new')
+    write_atomically(tmp_path / 'f', 'new')
     assert os.listdir(tmp_path) == ['f'] and (tmp_path / 'f').read_text() == 'new'
 
 
@@ -136,9 +136,9 @@ def test_the_parts_that_nobody_writes_are_removed_and_nothing_else(tmp_path, wri
         (tmp_path / name).touch()
     process, begun, may = writers(b'a' * 1000)
     assert begun.wait(60)
-    remove_parts(tmp_path, '.pth', 'note', 'f')
+    remove_partial_files(tmp_path, '.pth', 'note', 'f')
     assert sorted(os.listdir(tmp_path)) == ['a.pth', 'f.part', 'my.zip.part']
     may.set()
     process.join(60)
     assert (tmp_path / 'f').read_bytes() == b'a' * 1000
-    remove_parts(tmp_path / 'nowhere', '.pth')
+    remove_partial_files(tmp_path / 'nowhere', '.pth')
