@@ -65,7 +65,7 @@ def requirements() -> dict[str, str]:
     Read from the requirements of a checkout, else from the metadata of the installed package.
     """
     folder = Path(__file__).parents[2] / 'requirements'
-    if folder.is_dir():
+    if (folder / 'runtime.txt').is_file():
         lines = [
             line for name in ('runtime', 'lite') for line in (folder / f'{name}.txt').open('rt')
         ]
@@ -76,9 +76,8 @@ def requirements() -> dict[str, str]:
     for line in lines:
         if match := re.match(r'([\w-]+)\s*([^;#]*)', line):
             found[match[1]] = match[2].strip()
-    return {
-        name: wanted for name, wanted in found.items() if name not in (*_NOT_NEEDED, _OPENCV[1])
-    }
+    left_out = (*_NOT_NEEDED, _OPENCV[1])
+    return {name: wanted for name, wanted in found.items() if name not in left_out}
 
 
 def check_package(name: str, wanted: str) -> Line:

@@ -329,7 +329,7 @@ def probe_scalars():
         raise AssertionError('it was written')
 
 
-def probe_last_whole():
+def probe_last_complete():
     import mmengine.runner
     import torch
 
@@ -708,7 +708,7 @@ def fixed():
 @pytest.mark.parametrize('probe', PROBES, ids=lambda probe: probe.__name__)
 def test_fault_is_there_without_the_fix(probe, bare):
     if not bare[probe.__name__]:
-        pytest.skip('this host is whole')
+        pytest.skip('this host has no such fault')
     last_words = bare[probe.__name__]
     assert re.search(PROBES[probe], last_words), last_words
 
@@ -733,7 +733,7 @@ def test_import_is_cheap_and_leaves_the_host_alone():
     assert subprocess.check_output([sys.executable, '-c', code], env=env, text=True) == '[]\n'
 
 
-def test_whole_host_has_no_fault(monkeypatch):
+def test_a_host_without_faults_has_none(monkeypatch):
     from mmaction_kd import host_fixes
 
     for kind in vars(host_fixes).values():
@@ -755,7 +755,7 @@ def make_fix(fault, fix, module='textwrap'):
     return Fix('a fault', ('host',), module, fault, fix, 'a remedy')
 
 
-def test_whole_host_is_not_touched():
+def test_a_host_without_faults_is_not_touched():
     touched = []
     fix = make_fix(lambda: False, touched.append)
     fix.apply()
@@ -817,7 +817,7 @@ def test_stand_in_of_drn_says_what_to_do():
     from mmaction_kd.host_fixes.missing_modules import FIXES
 
     if FIXES[0].outcome.name == 'ABSENT':
-        pytest.skip('this host is whole')
+        pytest.skip('this host has no such fault')
     with pytest.raises(RuntimeError, match='install mmaction2 from its source'):
         MODELS.build(dict(type='DRN'))
 

@@ -1,4 +1,4 @@
-"""What differs from MMEngine's CheckpointHook; tests/test_atomic_checkpoints.py kills whole runs."""
+"""What differs from MMEngine's hook; tests/test_atomic_checkpoints.py kills runs with it."""
 
 import contextlib
 from collections import deque
