@@ -1,4 +1,4 @@
-"""Runs of tiny models that are killed at one operation on their files, and gone on with.
+"""Runs of tiny models that are killed at one operation on their files, and resumed.
 
 ``python tests/killed_runs.py KIND FOLDER [OPERATION ...]`` kills runs by SIGKILL, each before
 another of the operations that a whole run does in its work dir (all of them, or those that are

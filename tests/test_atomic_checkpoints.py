@@ -46,7 +46,7 @@ def test_killed_at_any_operation_on_its_files_it_ends_as_it_would_have(kind, kil
         assert report['killed'] >= len(report['operations']) > 50
 
 
-def test_a_copied_folder_is_gone_on_with_and_the_original_left_alone(tmp_path, monkeypatch):
+def test_a_copied_folder_is_resumed_and_the_original_left_alone(tmp_path, monkeypatch):
     """The checkpoints name the original's files, which are still there."""
     monkeypatch.setattr(killed_runs, 'RULE', 'greater')
     monkeypatch.setattr(killed_runs, 'EPOCHS', 2)

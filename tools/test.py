@@ -92,7 +92,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 
 @contextlib.contextmanager
-def whole_dump(cfg: Config, dump: str | None) -> Iterator[None]:
+def atomic_dump(cfg: Config, dump: str | None) -> Iterator[None]:
     """Let DumpResults write beside its file, which is replaced when the test is done."""
     if dump is None:
         yield
@@ -112,7 +112,7 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     check_config_annotations(cfg, 'test_dataloader')
-    with whole_dump(cfg, args.dump):
+    with atomic_dump(cfg, args.dump):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         runner.test()
 

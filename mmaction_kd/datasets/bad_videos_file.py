@@ -46,7 +46,7 @@ def video_name(info: Mapping, index: int) -> str:
 
 
 def write_bad_videos(path: str | Path, found: Mapping[str, BadVideos]) -> None:
-    """Write the file, whole or not at all.
+    """Write the file atomically.
 
     Args:
         path: of the .json file.

@@ -62,7 +62,7 @@ def curves_figure(
     xlabel: str,
     ylabel: str,
     ratio: bool = False,
-    whole: bool = True,
+    from_zero: bool = True,
     log: bool = False,
 ) -> Figure:
     """Values over time, a line each.
@@ -72,7 +72,7 @@ def curves_figure(
         xlabel: unit of time.
         ylabel: what the values are, with unit.
         ratio: values are ratios in [0, 1], shown in per cent.
-        whole: the axis begins at 0, and ends at 1 if values are ratios; else at the values.
+        from_zero: the axis begins at 0, and ends at 1 if values are ratios; else at the values.
         log: a logarithmic axis, for what is to be compared by factors.
 
     Returns:
@@ -90,9 +90,9 @@ def curves_figure(
     if log:
         axes.set_yscale('log')
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
-    elif whole and ratio:
+    elif from_zero and ratio:
         axes.set_ylim(-0.02, 1.02)
-    elif whole:
+    elif from_zero:
         low = min((np.nanmin(y) for _, y in series.values() if np.isfinite(y).any()), default=0.0)
         axes.set_ylim(bottom=min(0.0, low))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whether the process is killed or the disk is full."""
+"""Files that are complete or not there, whether the process is killed or the disk is full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmaction_kd.files.process_lock import open_locked
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file under another name, then give it its own; see :func:`atomic_file`.
+    """Write a file atomically; see :func:`atomic_file`.
 
     Args:
         path: where to; what is there is replaced.
@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A stream into a file that has its name once it is whole, and on the disk.
+    """Open a file for writing that gets its name once it is complete and on the disk.
 
     Until then it is ``NAME.part`` beside, which an error removes and a next run replaces. Of two
     processes that write the same file the second waits for the first.
@@ -72,7 +72,7 @@ def remove_partial_files(folder: Path, *endings: str) -> None:
 
 @contextlib.contextmanager
 def named_write_errors(path: Path) -> Iterator[None]:
-    """Say of a file that can not be written which it is, and what to do.
+    """Name the file in the error where it can not be written, and what to do.
 
     Args:
         path: of the file.

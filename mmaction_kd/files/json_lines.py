@@ -18,7 +18,7 @@ def append_line(path: Path, record: dict) -> None:
         record: what JSON can hold.
 
     Raises:
-        OSError: it can not be written; the lines that were there are whole.
+        OSError: it can not be written; the lines that were there are complete.
     """
     text = json.dumps(record, separators=(',', ':'))
     path.parent.mkdir(parents=True, exist_ok=True)

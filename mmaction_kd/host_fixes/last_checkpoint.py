@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from, and whether it has been validated."""
+"""Which checkpoint a training is resumed from, and whether it has been validated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBERED = re.compile(r'(epoch|iter)_(?P<number>\d+)\.pth')
 
 
 def find_last_checkpoint(work_dir: str | Path) -> str | None:
-    """The last whole checkpoint of a training, also where a kill or a full disk cut one short.
+    """Find the last complete checkpoint, also where a kill or a full disk cut one short.
 
     It is the one that ``last_checkpoint`` names, or the one of that name in this folder, which may
     have been moved. Where that is gone or not whole, it is the newest whole one beside it or here
@@ -32,7 +32,7 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
         Its path, or address; None where a training has written none yet.
 
     Raises:
-        FileNotFoundError: there was one, and no whole one is left.
+        FileNotFoundError: there was one, and no complete one is left.
     """
     folder = Path(work_dir)
     note = folder / CHECKPOINT_NOTE
@@ -52,18 +52,18 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
     if whole:
         newest = max(whole, key=lambda path: _age(path, alike))
         _warn(
-            f'resume: {note} must name a whole checkpoint, got {_state(noted, named)}; {newest} is '
-            'taken, the newest that is whole.'
+            f'resume: {note} must name a complete checkpoint, got {_state(noted, named)}; '
+            f'{newest} is taken, the newest that is complete.'
         )
         return str(newest)
     if noted:
         raise FileNotFoundError(
-            f'resume: {note} must name a whole checkpoint, got {_state(noted, named)}, and no '
-            f'other whole one is in {folder}; give the path of one, or remove {note} to train from '
-            'the beginning.'
+            f'resume: {note} must name a complete checkpoint, got {_state(noted, named)}, and no '
+            f'other complete one is in {folder}; give the path of one, or remove {note} to train '
+            'from the beginning.'
         )
     if others:
-        _warn(f'resume: no checkpoint in {folder} is whole; the training begins anew.')
+        _warn(f'resume: no checkpoint in {folder} is complete; the training begins anew.')
     return None
 
 
@@ -74,7 +74,7 @@ def is_complete(path: Path) -> bool:
     torch < 1.6 nothing but the beginning can be seen.
 
     Args:
-        path: of the checkpoint; a folder, as DeepSpeed writes, is taken for whole.
+        path: of the checkpoint; a folder, as DeepSpeed writes, is taken for complete.
 
     Returns:
         False also where it is not there.
@@ -93,7 +93,7 @@ def is_complete(path: Path) -> bool:
 
 
 def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
-    """Write down that a validation is done, with its best checkpoint.
+    """Record that a validation is finished, with its best checkpoint.
 
     Only of the first one after a checkpoint: that is the one that a resumed run begins with.
 
@@ -108,7 +108,7 @@ def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
 
 
 def noted_validation(work_dir: str | Path) -> dict[str, int]:
-    """The first validation that was done after the last checkpoint.
+    """Read the first validation that was finished after the last checkpoint.
 
     Args:
         work_dir: of the training.
@@ -121,7 +121,7 @@ def noted_validation(work_dir: str | Path) -> dict[str, int]:
 
 
 def forget_validation(work_dir: str | Path) -> None:
-    """There is a new checkpoint, which has not been validated.
+    """Remove the record: there is a new checkpoint, which has not been validated.
 
     Args:
         work_dir: of the training.

@@ -158,7 +158,7 @@ def _fusion(run: Run) -> Section:
         plots.append(
             Plot(
                 'In each validation',
-                curves_figure(series, run.unit, 'mean weight', True, whole=False),
+                curves_figure(series, run.unit, 'mean weight', True, from_zero=False),
                 'The mean over the validation videos; the two sum to 100 %.',
             )
         )

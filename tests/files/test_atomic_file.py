@@ -1,4 +1,4 @@
-"""A file that is written whole."""
+"""Files that are written atomically."""
 
 import errno
 import multiprocessing
@@ -19,7 +19,7 @@ def test_text_and_bytes(tmp_path):
     assert os.listdir(tmp_path) == ['f']
 
 
-def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path, monkeypatch):
     write_atomically(tmp_path / 'f', 'old')
 
     def stopped(*_):
@@ -105,7 +105,7 @@ def writers(tmp_path):
         process.join()
 
 
-def test_of_two_processes_the_second_waits_and_both_files_are_whole(tmp_path, writers):
+def test_of_two_processes_the_second_waits_and_both_files_are_complete(tmp_path, writers):
     one, one_begun, one_may = writers(b'a' * 1000)
     assert one_begun.wait(60)
     two, two_begun, two_may = writers(b'b' * 10)

@@ -24,7 +24,7 @@ def test_a_cut_at_any_byte_costs_at_most_the_last_line(tmp_path):
 
 
 @pytest.mark.parametrize('size', [0, 1, 20])
-def test_without_room_the_earlier_lines_are_whole_and_the_error_names_the_file(tmp_path, size):
+def test_without_room_the_earlier_lines_are_complete_and_the_error_names_the_file(tmp_path, size):
     path = tmp_path / 'new/f.jsonl'
     for number in range(3):
         append_line(path, dict(number=number))

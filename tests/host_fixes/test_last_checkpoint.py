@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""Which checkpoint a training is resumed from."""
 
 import os
 import re
@@ -67,7 +67,7 @@ def test_a_folder_that_was_moved(tmp_path, capfd):
         (None, r'got nothing; \S*epoch_9.pth is taken'),
     ],
 )
-def test_else_the_newest_that_is_whole(tmp_path, monkeypatch, text, words):
+def test_else_the_newest_that_is_complete(tmp_path, monkeypatch, text, words):
     """Newest by the clock: epoch_30.pth is of a longer run in the same folder, before this one."""
     save(tmp_path, 'epoch_30.pth', 'epoch_2.pth', 'epoch_9.pth', 'epoch_10.pth', 'other_99.pth')
     cut(tmp_path / 'epoch_10.pth')
@@ -107,7 +107,7 @@ def test_half_of_the_first_checkpoint_is_none(tmp_path, monkeypatch):
     assert 'the training begins anew' in said[0]
 
 
-def test_whole_is_what_is_there_to_its_end(tmp_path):
+def test_a_checkpoint_is_complete_that_is_there_to_its_end(tmp_path):
     """Cut at any place, a zip is not; of an old file only the beginning can be seen."""
     save(tmp_path, 'new.pth')
     path = tmp_path / 'new.pth'

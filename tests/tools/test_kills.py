@@ -1,4 +1,4 @@
-"""A training that the launchers start, killed, interrupted or out of disk, and gone on with."""
+"""A training that the launchers start, killed, interrupted or out of disk, and resumed."""
 
 import json
 import os

@@ -63,7 +63,7 @@ def render(label: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
-    """Write an .mp4: OpenCV elsewhere, since it says nothing of a full disk, and then whole.
+    """Write an .mp4: OpenCV elsewhere, since it says nothing of a full disk, and then atomically.
 
     Args:
         path: where to.

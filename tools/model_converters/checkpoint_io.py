@@ -74,7 +74,7 @@ def check_against(converted: Mapping[str, Tensor], expected: Mapping[str, Tensor
 
 
 def save_checkpoint(state_dict: Mapping[str, Tensor], path: Path) -> None:
-    """Write a checkpoint that MMEngine loads; the file appears whole or not at all.
+    """Write a checkpoint that MMEngine loads; atomically.
 
     Args:
         state_dict: Parameters and buffers by name.
