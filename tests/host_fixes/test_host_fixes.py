@@ -686,7 +686,8 @@ def main(mode):
 
 def run_probes(mode):
     command = [sys.executable, '-W', 'ignore', __file__, mode]
-    env = os.environ | dict(PYTHONPATH=str(ROOT), CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
+    path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
+    env = os.environ | dict(PYTHONPATH=path, CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -790,7 +791,7 @@ def test_failing_fix_is_recorded_and_not_raised():
         raise AttributeError('the host has changed')
 
     fix = make_fix(lambda: True, fail)
-    with pytest.warns(UserWarning, match=r'could not fix "a fault".*mmaction_kd\.doctor'):
+    with pytest.warns(UserWarning, match=r'could not fix "a fault".*host_fixes\.doctor'):
         fix.apply()
     assert fix.outcome.name == 'FAILED'
     assert fix.error == 'AttributeError: the host has changed'
