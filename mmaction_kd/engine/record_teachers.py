@@ -151,8 +151,8 @@ def record_store(
     """Make or resume a store; every rank must call it, and does its share of the shards.
 
     Args:
-        model: see :func:`live_views`.
-        dataset: likewise.
+        model: the distiller, with loaded teachers, on its device.
+        dataset: of MMEngine's kind.
         folder: of the store.
         header: what it shall hold.
         num_workers: processes of each rank that decode.
@@ -210,8 +210,8 @@ def check_views(
     """Compare what is stored with the outputs of the teachers now.
 
     Args:
-        model: see :func:`live_views`.
-        dataset: likewise.
+        model: the distiller, with loaded teachers, on its device.
+        dataset: of MMEngine's kind.
         store: complete.
         views: which, such as a random sample.
         num_workers: processes that decode.

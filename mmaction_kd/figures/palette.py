@@ -1,4 +1,4 @@
-"""One colour for each part, in every figure. Okabe and Ito's: told apart by all kinds of eyes."""
+"""One colour for each part, in every figure. Okabe and Ito's, for colour-blind readers too."""
 
 ROLES = {
     'local': '#0072b2',

@@ -1,4 +1,4 @@
-"""A run in figures: each a matplotlib Figure that needs no display and leaves no state."""
+"""Figures of a run: each a matplotlib Figure that needs no display and leaves no state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _axes(height: float, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
 
 
 def _colours(names: Iterable[str]) -> dict[str, str]:
-    """A pathway or a teacher has its own colour, also where more than its name is said."""
+    """A pathway or a teacher has its own colour, also where its label holds more than its name."""
     names = list(names)
     owners = {name: name.split()[0].rstrip(',') for name in names}
     taken = {ROLES.get(owner) for owner in owners.values()}

@@ -69,7 +69,7 @@ def only_process(lock: Path, owner: str, work: Path, remedy: str) -> Iterator[No
         lock: file that is there meanwhile; its folder is made. One that a killed process left does
             no harm.
         owner: the tool.
-        work: where it works, to be told.
+        work: where it works, for the error.
         remedy: what to do beside waiting, such as 'take another --out'.
 
     Raises:

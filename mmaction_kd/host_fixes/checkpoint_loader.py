@@ -1,15 +1,12 @@
-"""Checkpoints: MMEngine's own load, and a stranger's runs no code, under any torch.
+"""Checkpoints: MMEngine's own can be loaded, and a stranger's runs no code, under any torch.
 
-From 2.6 on ``torch.load`` unpickles from an allow-list of its own. A checkpoint of MMEngine's
-Runner also holds its log history: a ``HistoryBuffer``, NumPy arrays, and the buffer's methods,
-which are pickled as ``getattr(HistoryBuffer, 'mean')``. To admit the real ``getattr`` would be to
-admit everything, and so would ``weights_only=False``. Here the file's ``getattr`` is answered by a
-function that knows the methods of ``HistoryBuffer`` and nothing else; torch's restricted unpickler
-does the rest. A checkpoint from an address, which ``torch.hub`` unpickles without a list, takes
-the same way.
+From 2.6 on ``torch.load`` unpickles from an allow-list of its own, which lacks the log history that
+a checkpoint of MMEngine's Runner holds: it is added from
+:mod:`~mmaction_kd.host_fixes.plain_pickle`. A checkpoint from an address, which ``torch.hub``
+unpickles without a list, is loaded in the same way.
 
-Before 2.6 ``torch.load`` runs what the file says, and its restricted unpickler can't be told of
-more names. There Python's own unpickler looks each name up in the same list instead.
+Before 2.6 ``torch.load`` runs what the file says, and its restricted unpickler takes no more names.
+There Python's own unpickler looks each name up in the same list instead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A checkpoint of another model is refused; MMEngine would go on with random weights.
+"""Refuse a checkpoint of another model, where MMEngine would continue with random weights.
 
 Which weights a checkpoint brings is seen by what was written, not by comparing names: modules
 rename and reshape what they load.

@@ -1,4 +1,4 @@
-"""Pretrained weights that are none."""
+"""Pretrained weights that do not fit the model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _something_must_be_loaded(weight_init: Any) -> None:
 
 FIXES = (
     Fix(
-        name='init_cfg takes a checkpoint of which no weight fits for loaded',
+        name='init_cfg reports a checkpoint as loaded although no weight fits',
         hosts=('mmengine',),
         module='mmengine.model.weight_init',
         fault=_nothing_may_be_loaded,

@@ -47,7 +47,7 @@ class Method(NamedTuple):
         sections: its own sections.
         columns: columns of the table of all classes, by head.
         teachers_in_training: accuracy over time of separate teachers, by name.
-        teachers_in_validation: likewise.
+        teachers_in_validation: accuracy over time of separate teachers, by name.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What MMEngine's LoggerHook wrote down while a run trained, joined over its resumes."""
+"""Scalars that MMEngine's LoggerHook wrote while a run trained, joined over its resumes."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class LoggedScalars(NamedTuple):
 
 
 def read_scalars(work_dir: Path) -> LoggedScalars:
-    """Read what every process that worked on a run has logged; what was done again, counts later.
+    """Read what all processes of a run have logged; of what was repeated, the last.
 
-    A process that starts at iteration i does everything from i on again, whatever one before it
-    had logged; one that starts at the beginning makes a new run of it. One that starts with a
-    validation does that again which the one before it had begun.
+    A process that starts at iteration i repeats everything from i on, whatever one before it had
+    logged; one that starts at the beginning starts a new run. One that starts with a validation
+    repeats the one that the process before it had begun.
 
     Args:
         work_dir: of the run, with a folder TIMESTAMP for each process.

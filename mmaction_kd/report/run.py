@@ -36,7 +36,7 @@ class Run:
         folder: its work dir.
         name: of its config.
         train: what was logged in training, by key (time, value).
-        val: what validations logged, likewise.
+        val: what was logged in validations, by key (time, value).
         by_epoch: whether time is counted in epochs, else in iterations.
         epochs: lines of the record with sums over the samples of an epoch.
         evaluations: lines of the record with counts of validations.

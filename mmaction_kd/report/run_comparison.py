@@ -1,4 +1,4 @@
-"""What one run gets right that another does not: by class, and by pair of classes."""
+"""A run against a baseline: gains by class, and changes of confusions by pair of classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Comparison(NamedTuple):
         baseline: its accuracies, (K,).
         same_videos: whether both saw equally many videos of each class.
         better: pairs that are confused less than before, the largest change first.
-        worse: pairs that are confused more, likewise.
+        worse: pairs that are confused more, the largest change first.
     """
 
     kind: tuple[str, str]
@@ -76,7 +76,7 @@ def compare(run: Run, baseline: Run) -> Comparison:
             raise ValueError(
                 'Run report: a comparison needs the predictions of both runs, got none in '
                 f'{which.folder}; validate or test with mmaction_kd.DistillReportHook in its '
-                'config, which writes them down.'
+                'config, which records them.'
             )
     if now['num_classes'] != before['num_classes']:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a run writes down for its page: one JSON object a line, kept through kills and resumes."""
+"""The record of a run, for its page: one JSON object a line, kept through kills and resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RunRecord:
         self.path = folder / RECORD_FILE
 
     def read(self) -> list[dict]:
-        """All lines; one that a kill cut short is none, of a validation done twice one counts."""
+        """Read all lines, without one that a kill cut short; of a repeated validation the last."""
         lines = [line for line in read_lines(self.path) if 'kind' in line]
         last = {line.get('iter'): line for line in lines if line['kind'] == 'val'}
         return [line for line in lines if line['kind'] != 'val' or last[line.get('iter')] is line]
@@ -43,10 +43,10 @@ class RunRecord:
         append_line(self.path, line)
 
     def rewind(self, iteration: int, header: dict) -> None:
-        """Forget what comes after an iteration: a resumed training does it again.
+        """Drop what comes after an iteration, which a resumed training repeats.
 
         Args:
-            iteration: the iterations that the training starts with; 0 forgets everything.
+            iteration: the iterations that the training starts with; 0 drops everything.
             header: line of the kind 'run' to begin with.
         """
         kept = [

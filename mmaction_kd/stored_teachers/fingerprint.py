@@ -1,4 +1,4 @@
-"""What tells a pipeline, a list of videos and a teacher from others, on any machine."""
+"""Fingerprints of a pipeline, a list of videos and a teacher, the same on any machine."""
 
 from __future__ import annotations
 

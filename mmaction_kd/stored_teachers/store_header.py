@@ -1,4 +1,4 @@
-"""What a store of teachers' logits holds and was made of: its ``store.json``."""
+"""Content and origin of a store of teachers' logits: its ``store.json``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TOOL = 'tools/store_teachers.py'
 
 @dataclass(frozen=True)
 class TeacherIdentity:
-    """Which teacher it was.
+    """What identifies a teacher.
 
     Attributes:
         weights: SHA-256 of its weights, as TeacherHashHook writes it.
         config: SHA-256 of its config with its data preprocessor: its normalisation is no weight.
-        classes: what its outputs stand for, class indices among the K.
+        classes: of its outputs, class indices among the K.
     """
 
     weights: str
@@ -42,7 +42,7 @@ class TeacherIdentity:
 
 @dataclass(frozen=True)
 class StoreHeader:
-    """All of a store but its rows.
+    """All of a store but its logits.
 
     Attributes:
         num_classes: K.
@@ -88,7 +88,7 @@ class StoreHeader:
         return range(len(self.shards) - 1)
 
     def _decisive(self) -> dict[str, Any]:
-        """By what to call it in an error."""
+        """What decides the rows, by its name in an error."""
         parts: dict[str, Any] = {
             'the number of classes': self.num_classes,
             'the number of views': self.views,
@@ -107,7 +107,7 @@ class StoreHeader:
         """Refuse a store that is of something else than what is given now.
 
         Args:
-            given: what a store of it would say.
+            given: the header that a store of it would have.
             owner: the component that the user configures.
             folder: of the store.
             remedy: what to do.
@@ -141,7 +141,7 @@ def load_header(folder: str | Path) -> StoreHeader:
         folder: of the store.
 
     Returns:
-        What is there.
+        The header.
 
     Raises:
         FileNotFoundError: there is no such store.
@@ -172,7 +172,7 @@ def load_header(folder: str | Path) -> StoreHeader:
 
 
 def describe_dataset(dataset: BaseDataset, cfg: Mapping) -> dict[str, Any]:
-    """What a store remembers of a data set.
+    """Describe a data set for a store.
 
     Args:
         dataset: of MMEngine's kind.

@@ -1,4 +1,4 @@
-"""Training videos as views that the teachers have already seen (DTKD with stored teachers)."""
+"""Training videos as views whose teacher logits are stored (DTKD with stored teachers)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mmaction_kd.stored_teachers.view_replay import (
 
 @DATASETS.register_module()
 class StoredTeacherViews:
-    """Around any data set: one of V stored views of a video, with what the teachers said of it.
+    """Wrap a data set: one of V stored views of a video, with the logits of the teachers.
 
     The view is drawn anew for each sample, so over many epochs a video is seen in V ways instead of
     ever new ones. Its clip is made again by the data set's own pipeline and is bit-equal to the one
@@ -66,20 +66,19 @@ class StoredTeacherViews:
 
     @property
     def metainfo(self) -> dict:
-        """That of the data set."""
+        """Return the metainfo of the data set."""
         return self.dataset.metainfo
 
     @property
     def test_mode(self) -> bool:
-        """Never: views are for training."""
+        """Return False: views are for training."""
         return False
 
     def full_init(self) -> None:
-        """Load the annotations, open the store and see that it is of this data set.
+        """Load the annotations, open the store and check that it is of this data set.
 
         Raises:
-            FileNotFoundError: see the class.
-            ValueError: likewise.
+            FileNotFoundError, ValueError: see the class.
         """
         if self._fully_initialized:
             return

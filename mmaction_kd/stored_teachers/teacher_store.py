@@ -125,7 +125,7 @@ class TeacherStore:
         return cls(folder, header)
 
     def __getstate__(self) -> dict:
-        """Leave out the maps: a pickle would hold their whole content."""
+        """Leave out the maps: a pickle would hold all of their content."""
         return {**self.__dict__, '_shards': {}}
 
     def views(self, shard: int) -> list[View]:

@@ -65,7 +65,7 @@ def view_seed(seed: int, key: str, view: int) -> int:
 
 @contextmanager
 def random_numbers_of(seed: int) -> Iterator[None]:
-    """Draw from a seed within the block, and go on afterwards as if nothing had been drawn.
+    """Draw from a seed within the block, and restore the random state afterwards.
 
     Python's, NumPy's and torch's (CPU) global generators: what transforms draw from. Generators of
     a GPU are left alone, which a worker process could not even reach.

@@ -1,4 +1,4 @@
-"""A page that shows what distillation does while it does it."""
+"""A page that shows what distillation does, while it trains."""
 
 from __future__ import annotations
 
@@ -82,11 +82,7 @@ class DistillReportHook(Hook):
     # --- Training ---------------------------------------------------------------------------------
 
     def before_train(self, runner: Runner) -> None:
-        """Begin the record, or go on with it where the training goes on.
-
-        Args:
-            runner: the run.
-        """
+        """Begin the record, or resume it with the training."""
         self._began, self.spent = self.clock(), 0.0
         self._observed = ObservationSums()
         take_observations()
@@ -104,14 +100,7 @@ class DistillReportHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Count the samples of the batch, on their device.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: not used.
-            outputs: not used; the losses leave what they saw elsewhere.
-        """
+        """Count the samples of the batch, on their device."""
         start = self.clock()
         self._observed.add(take_observations())
         self.spent += self.clock() - start
@@ -122,20 +111,12 @@ class DistillReportHook(Hook):
                 self._close_epoch(runner, dict(iter=done))
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Write down what was counted; of a loop without epochs what is left.
-
-        Args:
-            runner: the run.
-        """
+        """Record what was counted; of a loop without epochs the rest."""
         epoch = dict(epoch=runner.epoch + 1) if _has_epochs(runner) else {}
         self._close_epoch(runner, dict(epoch, iter=runner.iter))
 
     def after_train(self, runner: Runner) -> None:
-        """Write the page.
-
-        Args:
-            runner: the run.
-        """
+        """Write the page."""
         self._write_page(runner)
         took = self.clock() - self._began
         runner.logger.info(
@@ -146,19 +127,11 @@ class DistillReportHook(Hook):
     # --- Predictions ------------------------------------------------------------------------------
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Begin to count.
-
-        Args:
-            runner: the run.
-        """
+        """Reset the counts."""
         self._predicted = _new_counts(runner.val_dataloader.dataset)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-        """
+        """Reset the counts."""
         self._predicted = _new_counts(runner.test_dataloader.dataset)
 
     def after_val_iter(
@@ -168,14 +141,7 @@ class DistillReportHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Count the predictions of a batch.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: not used.
-            outputs: predictions.
-        """
+        """Count the predictions of a batch."""
         self._count(outputs)
 
     def after_test_iter(
@@ -185,23 +151,11 @@ class DistillReportHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: not used.
-            outputs: predictions.
-        """
+        """Count the predictions of a batch."""
         self._count(outputs)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write down what was counted; and the page, if it takes no more than its share.
-
-        Args:
-            runner: the run.
-            metrics: not used; the log has them.
-        """
+        """Record the counts; write the page if it takes no more than its share."""
         start = self.clock()
         counts = self._predicted.reduced()
         when = dict(epoch=runner.epoch) if _has_epochs(runner) else {}
@@ -215,12 +169,7 @@ class DistillReportHook(Hook):
         self._write_page_if_cheap(runner)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write down what was counted, and the page.
-
-        Args:
-            runner: the run.
-            metrics: of the test.
-        """
+        """Record the counts and write the page."""
         counts = self._predicted.reduced()
         if get_rank() == 0:
             record = RunRecord(Path(runner.work_dir))
@@ -257,7 +206,7 @@ class DistillReportHook(Hook):
 
     @master_only
     def _write_page(self, runner: Runner) -> None:
-        """A fault of the page, such as a full disk, must not end a training."""
+        # A fault of the page, such as a full disk, must not end a training.
         start = self.clock()
         folder = Path(runner.work_dir)
         try:
@@ -292,14 +241,14 @@ class DistillReportHook(Hook):
 
 
 def known_classes(cfg: dict, dataset: object) -> tuple[str, ...]:
-    """What the data set calls its classes, or the file of subsets that the config names.
+    """Find the class names in the data set, or in the file of subsets that the config names.
 
     Args:
         cfg: of the run.
         dataset: the data set.
 
     Returns:
-        The names; none where neither knows.
+        The names; empty where neither has them.
     """
     named = getattr(dataset, 'metainfo', {}).get('classes')
     if named:
