@@ -47,7 +47,9 @@ class ReaderFault(Exception):
         if isinstance(error, cls):
             return error
         text = re.sub(r'\[\d\d:\d\d:\d\d\] | at 0x[0-9a-f]+', '', str(error))  # decord's clock
-        text = ' '.join(text.split())[:LONGEST_REASON]
+        text = ' '.join(text.split())
+        if len(text) > LONGEST_REASON:  # what to do about it stands at the end
+            text = f'{text[: LONGEST_REASON // 2]} ... {text[-LONGEST_REASON // 2 :]}'
         trace = ''.join(traceback.format_exception(error))
         return cls(f'{type(error).__name__}: {text}' if text else type(error).__name__, trace)
 
