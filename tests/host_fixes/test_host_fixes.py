@@ -482,7 +482,7 @@ PROBES = {
     probe_half_a_checkpoint: r'a full disk cut the file short',
     probe_note: r'last_checkpoint is empty',
     probe_scalars: r'the error names no file',
-    probe_last_whole: r'epoch_2\.pth was found, which is cut short',
+    probe_last_complete: r'epoch_2\.pth was found, which is cut short',
     probe_printed_content: r'decord printed the content',
     probe_no_video: r'__len__\(\) should return >= 0',
     probe_ending: r'No such file or directory: .*clip\.mp4',

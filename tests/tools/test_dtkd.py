@@ -12,12 +12,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from killed_tools import Job
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
 
 from mmaction_kd.datasets.class_subsets import ClassSubsets, load_subsets
+from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
+from mmaction_kd.models.submodels.recognizer_config import load_recognizer
 from mmaction_kd.study.check_config import check_head_loss
 
 STUDENT = 'configs/dtkd/tiny_slowfast.py'
@@ -193,6 +196,48 @@ def test_a_training_ends_with_the_tool(demo_set, tmp_path, by):
         process.send_signal(by)
     job.assert_none_is_left(30)
     assert process.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[by]
+
+
+LOOPS = dict(
+    epochs=dict(type='EpochBasedTrainLoop', max_epochs=9, val_interval=1),
+    iterations=dict(type='IterBasedTrainLoop', max_iters=9, val_interval=2),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('unit', LOOPS)
+def test_a_training_that_stops_early_and_saves_elsewhere_is_done(demo_set, tmp_path, unit):
+    """Stopped at its second validation, between two checkpoints, under names of its own."""
+    data = dict(data_prefix=dict(video=str(demo_set / 'videos')), type='VideoDataset')
+    test = f"dict(_base_.test_dataloader.dataset, ann_file=r'{demo_set}/test.txt', **{data!r})"
+    hook = dict(type='CheckpointHook', interval=7, by_epoch=unit == 'epochs')
+    hook |= dict(out_dir=str(tmp_path / 'out'), filename_tmpl='ck_{}.pt')
+    stop = dict(type='EarlyStoppingHook', monitor='acc/mean1', min_delta=9.0, patience=1)
+    config = tmp_path / 'stops.py'
+    config.write_text(f"""
+_base_ = r'{ROOT / STUDENT}'
+sampler = dict(type='DefaultSampler', shuffle=False)
+dataset = {test}
+val_dataloader = dict(
+    _delete_=True, batch_size=4, num_workers=0, sampler=sampler, dataset=dataset
+)
+val_cfg = dict(_delete_=True, type='ValLoop')
+val_evaluator = dict(type='AccMetric')
+train_cfg = dict(_delete_=True, **{LOOPS[unit]!r})
+default_hooks = dict(checkpoint=dict(_delete_=True, **{hook!r}))
+custom_hooks = [{stop!r}]
+param_scheduler = []
+""")
+    options_ = [x for x in shrunken(demo_set) if 'max_epochs' not in str(x)]
+    run_tool('tools/train.py', config, '--work-dir', tmp_path / 'work', *options_)
+    last = 2 if unit == 'epochs' else 4
+    assert last_of_ended(tmp_path / 'work') == str(tmp_path / f'out/work/ck_{last}.pt')
+    cfg = Config.fromfile(ROOT / STUDENT).model
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        student = MODELS.build(cfg)
+    load_recognizer(student, str(tmp_path / 'work'))
+    saved = torch.load(tmp_path / f'out/work/ck_{last}.pt', weights_only=False)['state_dict']
+    assert all(torch.equal(value, saved[key]) for key, value in student.state_dict().items())
 
 
 def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):

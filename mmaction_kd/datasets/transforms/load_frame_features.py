@@ -19,7 +19,7 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
 
 from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
-from mmaction_kd.files.atomic_file import whole_file, write_atomically
+from mmaction_kd.files.atomic_file import atomic_file, write_atomically
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
@@ -121,7 +121,7 @@ class LoadFrameFeatures(BaseTransform):
         if content is None:
             with random_state_kept(gpus=False):
                 content = self._make(str(results['filename']))
-            with whole_file(path) as file:
+            with atomic_file(path) as file:
                 np.savez(file, **content)  # type: ignore[arg-type]
         results['array'] = FramesEvery(content['features'], self.frame_interval)
         results['total_frames'] = int(content['total_frames'])
