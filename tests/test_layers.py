@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'mmaction_kd'
 # From the top down. A room imports itself and the rooms of the lines below; rooms of one line do
 # not import each other.
 LAYERS = (
-    ('study',),
+    ('study', 'streaming', 'deployment'),
     ('engine',),
     ('visualization', 'evaluation'),
     ('models', 'report', 'optical_flow'),
