@@ -19,6 +19,7 @@ from mmengine.dist import (
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
+from mmaction_kd.models.submodels.class_labels import class_indices
 from mmaction_kd.stored_teachers.store_header import StoreHeader
 from mmaction_kd.stored_teachers.teacher_store import StoredView, TeacherStore, View
 from mmaction_kd.stored_teachers.view_replay import clip_checksum, replay_view, video_key
@@ -102,7 +103,7 @@ def live_views(
         The outputs, batch by batch.
 
     Raises:
-        ValueError: a logit is not finite.
+        ValueError: a logit is not finite, or a label is no class, or soft.
     """
     views = [view for batch in batches for view in batch]
     places = iter(range(len(views)))
@@ -119,6 +120,12 @@ def live_views(
         if made:
             collated = pseudo_collate([sample for _, sample, _, _ in made])
             data = model.data_preprocessor(collated, training=True)
+            class_indices(  # refuses soft labels now, not when a student is trained on the store
+                'Stored teachers',
+                data['data_samples'],
+                model.distill_loss.num_classes,
+                'the teacher that is responsible',
+            )
             for name, value in model.teacher_logits(data['inputs']).items():
                 logits[name] = value.float().cpu().numpy()
                 if not np.isfinite(logits[name]).all():

@@ -21,6 +21,7 @@ def configs(demo_set, tmp_path_factory):
     plain.pop('custom_imports')
     for hook in ('epoch_seed', 'distill_report', 'loaded_weights', 'skipped_steps'):
         plain.default_hooks.pop(hook)
+    plain.default_hooks.checkpoint.type = 'CheckpointHook'
     plain.test_evaluator = dict(type='AccMetric')
     plain.model.cls_head.dropout_ratio = 0.5
     for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test')):

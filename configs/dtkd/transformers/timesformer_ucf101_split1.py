@@ -11,6 +11,7 @@ _base_ = 'mmaction::recognition/timesformer/timesformer_divST_8xb8-8x32x1-15e_ki
 
 custom_imports = dict(imports=['mmaction_kd'], allow_failed_imports=False)
 default_hooks = dict(
+    checkpoint=dict(type='mmaction_kd.SafeCheckpointHook'),
     epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),
     distill_report=dict(type='mmaction_kd.DistillReportHook'),
     loaded_weights=dict(type='mmaction_kd.LoadedWeightsHook'),

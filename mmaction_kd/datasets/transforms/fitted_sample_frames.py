@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmaction.datasets.transforms import SampleFrames
 
+from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -29,7 +30,12 @@ class FittedSampleFrames(SampleFrames):
         array([ 0,  5, 10, 15], dtype=int32)
     """
 
+    @checked_options
     def __init__(self, clip_len: int, frame_interval: int, target_fps: int, **kwargs) -> None:
+        for name, value in dict(
+            clip_len=clip_len, frame_interval=frame_interval, target_fps=target_fps
+        ).items():
+            check_range(type(self).__name__, name, value, 1)
         super().__init__(clip_len, frame_interval, target_fps=target_fps, **kwargs)
         self._total_frames = 0
 

@@ -101,6 +101,7 @@ class VTN(BaseModule):
         check_choice('VTN', 'position_ids', position_ids, ('order', 'frame_index'))
         check_range('VTN', 'frame_interval', frame_interval, 1)
         check_range('VTN', 'frames_at_once', frames_at_once, 1)
+        self.frame_interval = frame_interval
         self.position_step = frame_interval if position_ids == 'frame_index' else 1
         self.share_frames = share_frames
         self.frames_at_once = frames_at_once
