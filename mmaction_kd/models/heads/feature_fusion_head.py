@@ -69,7 +69,7 @@ class FeatureFusionHead(FusionHead):
         kind = MODELS.get(str(self.join_cfg.get('type')))
         if not (isinstance(kind, type) and issubclass(kind, FeatureJoin)):
             raise TypeError(f'{me}: join must be the config of a FeatureJoin, got {join}.')
-        self.needs_feats: Mapping[str, FeatKind] = kind.needs_feats
+        self.needs_feats: Mapping[str, FeatKind] = dict(kind.needs_feats)  # a proxy has no copy
         self.detach = detach
         self.init_std = init_std
         self.dropout = nn.Dropout(dropout_ratio)

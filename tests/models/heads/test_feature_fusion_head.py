@@ -1,5 +1,7 @@
 """Trained fusions of features, against the same written out in NumPy."""
 
+import copy
+
 import mbd_oracle
 import numpy as np
 import pytest
@@ -154,3 +156,8 @@ def test_settings_that_make_no_sense_are_refused(settings, words):
 def test_what_is_no_join_is_refused(join):
     with pytest.raises(TypeError, match='join must be the config of a FeatureJoin, got'):
         FeatureFusionHead(K, join)
+
+
+def test_a_head_can_be_copied_as_ema_does():
+    head = make('conv3d')
+    assert copy.deepcopy(head).needs_feats == head.needs_feats
