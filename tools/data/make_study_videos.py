@@ -1,0 +1,197 @@
+"""Render videos on which a small effect of distillation shows: few to learn from, many to test.
+
+    python tools/data/make_study_videos.py OUT [--train N] [--test N] [--sets S] [--distractors D]
+
+Each video has 24 frames of 64 x 64 px: a polygon drifts over a soft ground, a smaller one crosses
+it. Eight classes in two groups, by two cues:
+
+- Order, seen over the whole video: a disc becomes a square or a square a disc, a triangle a star or
+  a star a triangle, at a moment between 30 and 70 % of the video. Four still classes.
+- Beat, seen in frames that follow each other: the polygon's size swings with a period of 4 or of 8
+  frames, while it is a disc and a square or a triangle and a star, in any order. Four moving
+  classes.
+
+Both pathways of MBD see something of every class: eight consecutive frames show which pair of
+shapes a still class has, but seldom the change; frames that are 3 apart show that a class moves and
+its pair, but hardly the period. In a share `--weak` of the videos, for training and test alike, the
+cue is weak: the change is near one end, or the swing small.
+
+A share `--distractors` of the training videos has the label of another class, drawn evenly, as
+clips that were collected by their titles, or cut by a slower annotation. No test video has.
+
+Nothing else depends on the class. There are S training sets without a common video, one for each
+seed of a study, and one test set.
+
+Writes OUT/videos/{train,test}/*.mp4, OUT/train_{0..S-1}.txt and OUT/test.txt with lines `path
+label`, OUT/classes.txt and OUT/subsets.json with the still classes as static, the moving ones as
+dynamic. The same seed gives the same videos, each by itself: one that is there is not rendered
+again, and what was killed is resumed.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from make_demo_videos import write_video
+
+from mmaction_kd.files.whole_file import write_whole
+
+PAIRS = (('disc', 'square'), ('triangle', 'star'))
+STILL = ('disc_square', 'square_disc', 'triangle_star', 'star_triangle')
+MOVING = ('fast_round', 'slow_round', 'fast_spiky', 'slow_spiky')
+CLASSES = STILL + MOVING
+FRAMES, SIDE = 24, 64
+PERIODS = (4, 8)  # frames; fast, slow
+COLOURS = ((20, 20, 220), (220, 40, 30), (30, 200, 40), (20, 220, 230), (230, 230, 230), (20,) * 3)
+CORNERS = dict(disc=24, square=4, triangle=3, star=10)
+REACH = dict(disc=1.0, square=1.15, triangle=1.25, star=1.25)  # corners stand out further
+FIXED_POINT = 4  # fractional bits of cv2.fillPoly's coordinates
+
+
+def polygon(shape: str, radius: float, angle: float, centre: np.ndarray) -> np.ndarray:
+    """Corners of a shape.
+
+    Args:
+        shape: one of CORNERS.
+        radius: in pixels.
+        angle: of the first corner, in radians.
+        centre: (2,), in pixels.
+
+    Returns:
+        (corners, 2), int32, in 1/16 pixels.
+    """
+    count = CORNERS[shape]
+    angles = angle + 2 * np.pi * np.arange(count) / count
+    radii = np.full(count, radius * REACH[shape])
+    if shape == 'star':
+        radii[1::2] *= 0.4
+    corners = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    return np.round(corners * 2**FIXED_POINT).astype(np.int32)
+
+
+def render(label: int, rng: np.random.Generator, weak: float) -> np.ndarray:
+    """Draw one video.
+
+    Args:
+        label: index into CLASSES.
+        rng: decides all but the cue.
+        weak: probability of a weak cue.
+
+    Returns:
+        Frames (T, H, W, 3), uint8, BGR.
+    """
+    ground = rng.integers(90, 166, 3) + rng.integers(-18, 19, (SIDE // 16, SIDE // 16, 3))
+    ground = cv2.resize(ground.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    moving, is_weak = label >= len(STILL), rng.random() < weak
+    pair = PAIRS[label // 2 % 2]
+    first = int(rng.integers(2)) if moving else label % 2
+    change = rng.uniform(0.3, 0.7)
+    swing = rng.uniform(0, 0.06)
+    if moving:
+        swing = 0.4 * (rng.uniform(0.15, 0.5) if is_weak else rng.uniform(0.7, 1))
+    elif is_weak:
+        change = abs(int(rng.integers(2)) - rng.uniform(0.04, 0.15))
+    period, phase = PERIODS[label % 2], rng.uniform(0, 2 * np.pi)
+    radius, angle = rng.uniform(14, 19), rng.uniform(0, 2 * np.pi)
+    centre, drift = rng.uniform(22, 42, 2), rng.uniform(-8, 8, 2)
+    other = list(CORNERS)[rng.integers(len(CORNERS))]
+    other_radius, other_colour = rng.uniform(4, 7), rng.integers(0, 256, 3).tolist()
+    other_centre, other_drift = rng.uniform(8, 56, 2), rng.uniform(-30, 30, 2)
+    colour = COLOURS[rng.integers(len(COLOURS))]
+    frames = np.empty((FRAMES, SIDE, SIDE, 3), np.uint8)
+    for t, place in enumerate(np.arange(FRAMES) / FRAMES):
+        size = radius * (1 + swing * np.sin(2 * np.pi * t / period + phase))
+        shape = pair[first if place < change else 1 - first]
+        corners = polygon(shape, size, angle, centre + drift * place)
+        frame = ground.copy()
+        cv2.fillPoly(frame, [corners], colour, cv2.LINE_AA, FIXED_POINT)
+        corners = polygon(other, other_radius, 0, other_centre + other_drift * place)
+        cv2.fillPoly(frame, [corners], other_colour, cv2.LINE_AA, FIXED_POINT)
+        noise = rng.integers(-6, 7, frame.shape)
+        frames[t] = np.clip(frame.astype(np.int16) + noise, 0, 255)
+    return frames
+
+
+def make_videos(
+    out: Path,
+    train: int,
+    test: int,
+    sets: int,
+    distractors: float,
+    weak: float,
+    seed: int,
+) -> None:
+    """Render what is missing of every set.
+
+    Args:
+        out: folder.
+        train: videos a class in each training set.
+        test: videos a class in the test set.
+        sets: training sets.
+        distractors: share of each training set with the label of another class.
+        weak: probability of a weak cue.
+        seed: the same seed, the same videos.
+
+    Raises:
+        ValueError: the folder has videos of other settings.
+    """
+    settings = json.dumps(dict(weak=weak, seed=seed)) + '\n'
+    noted = out / 'rendered.json'
+    if noted.exists() and noted.read_text() != settings:
+        raise ValueError(
+            f'make_study_videos: {out} must be empty or rendered with {settings.strip()}, got '
+            f'{noted.read_text().strip()}; take another folder.'
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(noted, settings)
+    write_whole(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    subsets = dict(classes=CLASSES, subsets=dict(dynamic=MOVING, static=STILL))
+    write_whole(out / 'subsets.json', json.dumps(subsets, indent=1) + '\n')
+    lists = [(f'train_{s}', 'train', s * train, train, distractors) for s in range(sets)]
+    lists.append(('test', 'test', 0, test, 0.0))
+    for index, (name, split, begin, count, share) in enumerate(lists):
+        lines = []
+        wrong = np.random.default_rng([seed, index])
+        for i in range(begin, begin + count):
+            for label, of_class in enumerate(CLASSES):
+                path = Path(split, f'{of_class}_{i:04}.mp4')
+                if not (out / 'videos' / path).exists():
+                    rng = np.random.default_rng([seed, split == 'test', i, label])
+                    write_video(out / 'videos' / path, render(label, rng, weak))
+                shift = int(wrong.integers(1, len(CLASSES))) if wrong.random() < share else 0
+                lines.append(f'{path} {(label + shift) % len(CLASSES)}')
+        write_whole(out / f'{name}.txt', '\n'.join(lines) + '\n')
+        print(f'{name}: {len(lines)} videos', flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=Path, help='folder to write to')
+    parser.add_argument('--train', type=int, default=40, help='videos a class of a training set')
+    parser.add_argument('--test', type=int, default=250, help='test videos a class')
+    parser.add_argument('--sets', type=int, default=5, help='training sets')
+    parser.add_argument(
+        '--distractors', type=float, default=0.2, help='share of wrong labels in training'
+    )
+    parser.add_argument('--weak', type=float, default=0.25, help='share of videos with a weak cue')
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    if min(args.train, args.sets) < 1 or args.test < 0:
+        parser.error(
+            '--train and --sets must be 1 or more and --test not negative, got '
+            f'{args.train}, {args.sets} and {args.test}'
+        )
+    if not (0 <= args.distractors <= 1 and 0 <= args.weak <= 1):
+        parser.error(
+            f'--distractors and --weak must be in [0, 1], got {args.distractors} and {args.weak}'
+        )
+    try:
+        make_videos(**vars(args))
+    except ValueError as error:
+        parser.exit(1, f'{error}\n')
+
+
+if __name__ == '__main__':
+    main()
