@@ -1,6 +1,6 @@
 """Run a study: several configs on several folds with several seeds, compared in one report.
 
-Usage: python tools/study.py STUDY.py [--work-dir DIR] [--devices N] [--jobs J]
+Usage: python tools/study.py STUDY.py [--work-dir DIR] [--devices N] [--jobs J] [--fork]
            [--cfg-options seeds="[0,1]" data=path ...] [--arms A B] [--dry-run | --report-only]
 
 Trains and tests what is missing, each run in its own folder through tools/dist_train.sh, and writes
@@ -9,6 +9,7 @@ that fails does not stop the others. What stands in a study file: mmaction_kd/st
 """
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -38,6 +39,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/study_<study>')
     parser.add_argument('--devices', type=int, default=1, help='of a run: GPUs, or processes')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    parser.add_argument(
+        '--fork',
+        action='store_true',
+        help='fork the runs from this process, so that each starts in a moment; one device each',
+    )
     parser.add_argument('--arms', nargs='+', help='only these, and what they need')
     parser.add_argument('--dry-run', action='store_true', help='say what is missing, run nothing')
     parser.add_argument('--report-only', action='store_true', help='report what is there')
@@ -64,6 +70,14 @@ def gpus() -> tuple[str, ...]:
     return tuple(str(index) for index in range(torch.cuda.device_count()))
 
 
+def import_host() -> None:
+    """What trainings and tests import, before they are forked."""
+    for name in ('apis', 'datasets', 'engine', 'evaluation', 'models', 'structures'):
+        importlib.import_module(f'mmaction.{name}')
+    importlib.import_module('mmaction_kd.models')
+    importlib.import_module('mmpretrain.models')
+
+
 def say(line: str) -> None:
     print(f'{time.strftime("%H:%M:%S")} {line}', flush=True)
 
@@ -78,8 +92,12 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = {}
+    if args.fork:
+        import_host()
     if not args.report_only:
-        launcher = Launcher(TOOLS, study.path.parent, args.devices, args.jobs, gpus(), say)
+        launcher = Launcher(
+            TOOLS, study.path.parent, args.devices, args.jobs, gpus(), say, args.fork
+        )
         failed = launcher.do(runs, args.work_dir)
     report = write_report(study, failed)
     print(f'{report.read_text()}\nreport: {report}')

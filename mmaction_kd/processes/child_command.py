@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmaction_kd.processes.forked_script import ForkedScript
 
 PATIENCE = 20  # seconds that a command has to end its own processes
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
@@ -39,11 +42,11 @@ def start_command(
         stdin=subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
-        preexec_fn=_end_with_parent,
+        preexec_fn=end_with_parent,
     )
 
 
-def end_command(process: subprocess.Popen) -> None:
+def end_command(process: subprocess.Popen | ForkedScript) -> None:
     """End a command that may have ended: first asked, so that torchrun ends its ranks, then killed.
 
     Args:
@@ -53,11 +56,12 @@ def end_command(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, TimeoutError):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have this process ended when its parent is killed, where the kernel can (Linux)."""
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -26,6 +26,7 @@ from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.options import check_range
 from mmaction_kd.processes.child_command import end_command, start_command
+from mmaction_kd.processes.forked_script import ForkedScript
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.check_config import ConfigCheck
 from mmaction_kd.study.plan import PLACEHOLDER, Run
@@ -50,6 +51,8 @@ class Launcher:
         gpus: what ``CUDA_VISIBLE_DEVICES`` may name, shared out among the jobs; empty where there
             are none.
         say: where progress goes, a line at a time.
+        fork: fork each run from this process instead of starting it anew through dist_train.sh,
+            which takes seconds; of one device only.
     """
 
     def __init__(
@@ -60,9 +63,14 @@ class Launcher:
         jobs: int = 1,
         gpus: tuple[str, ...] = (),
         say: Say = print,
+        fork: bool = False,
     ) -> None:
         check_range('study', 'devices', devices, 1)
         check_range('study', 'jobs', jobs, 1)
+        if fork and devices > 1:
+            raise ValueError(
+                f'study: forked runs must have one device, got {devices}; leave out --fork.'
+            )
         if jobs > 1 and gpus and len(gpus) < jobs * devices:
             raise ValueError(
                 f'study: {jobs} jobs on {devices} devices each need {jobs * devices} GPUs, got '
@@ -71,6 +79,7 @@ class Launcher:
         self.tools, self.here = tools, here
         self.devices, self.jobs, self.gpus, self.say = devices, jobs, gpus, say
         self._checks = ConfigCheck()
+        self.fork = fork
 
     def do(self, runs: list[Run], root: Path) -> dict[str, str]:
         """Do the runs that are not done, those that they need first.
@@ -111,7 +120,7 @@ class Launcher:
                     if slot not in active and (ready := _next(missing, failed)):
                         missing.remove(ready)
                         steps, environment = self._steps(ready), self._environment(slot)
-                        active[slot] = _Active(ready, steps, environment)
+                        active[slot] = _Active(ready, steps, environment, self.fork)
                 if not active:  # what is left needs a run that failed
                     for run in missing:
                         bad = next(n for n in run.needs if n.name in failed or n in missing)
@@ -181,9 +190,8 @@ class Launcher:
     def _train(self, run: Run) -> Iterator[list[str]]:
         work = run.folder / 'train'
         if last_of_ended(work) is None:
-            script = self.tools / 'dist_train.sh'
-            words = [script, run.config_file, self.devices, '--work-dir', work, '--resume']
-            yield [str(word) for word in (*words, '--seed', run.seed or 0)]
+            options = ['--work-dir', work, '--resume', '--seed', run.seed or 0]
+            yield self._launch('train', [run.config_file], options)
         found = last_of_ended(work)
         last = Path(found or work / 'no checkpoint')
         if not last.exists():
@@ -196,9 +204,16 @@ class Launcher:
 
     def _test(self, run: Run) -> list[str]:
         checkpoint = (run.test_of or run).checkpoint_file
-        script, work = self.tools / 'dist_test.sh', run.folder / 'test'
-        words = [script, run.config_file, checkpoint, self.devices, '--work-dir', work]
-        return [str(word) for word in (*words, '--dump', run.scores_file)]
+        options = ['--work-dir', run.folder / 'test', '--dump', run.scores_file]
+        return self._launch('test', [run.config_file, checkpoint], options)
+
+    def _launch(self, tool: str, what: list, options: list) -> list[str]:
+        """The command of tools/train.py or tools/test.py."""
+        if self.fork:
+            words = [sys.executable, self.tools / f'{tool}.py', *what, *options]
+        else:
+            words = [self.tools / f'dist_{tool}.sh', *what, self.devices, *options]
+        return [str(word) for word in words]
 
     def _environment(self, slot: int) -> dict[str, str]:
         """What keeps runs at the same time apart: ports, GPUs, threads."""
@@ -218,11 +233,14 @@ class _Active:
         run: which.
         steps: its commands.
         environment: of its processes.
+        fork: run Python scripts in forks of this process.
     """
 
-    def __init__(self, run: Run, steps: Iterator[list[str]], environment: dict[str, str]) -> None:
-        self.run, self.steps, self.environment = run, steps, environment
-        self.process: subprocess.Popen | None = None
+    def __init__(
+        self, run: Run, steps: Iterator[list[str]], environment: dict[str, str], fork: bool = False
+    ) -> None:
+        self.run, self.steps, self.environment, self.fork = run, steps, environment, fork
+        self.process: subprocess.Popen | ForkedScript | None = None
         self.begun = time.time()
 
     def seconds(self) -> float:
@@ -248,7 +266,10 @@ class _Active:
             log.write(f'$ {shlex.join(words)}\n')
             log.flush()
             try:
-                self.process = start_command(words, self.environment, log)
+                if self.fork and words[0] == sys.executable:
+                    self.process = ForkedScript(words[1:], self.environment, log)
+                else:
+                    self.process = start_command(words, self.environment, log)
             except OSError as error:
                 return f'{type(error).__name__}: {error}'
         return None

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -36,9 +37,9 @@ def study_of(tmp_path):
     return lambda text=ARMS: read_study(tmp_path, text)
 
 
-def do(study, said=None, jobs=1):
+def do(study, said=None, jobs=1, fork=False):
     say = (lambda line: None) if said is None else said.append
-    launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, say=say)
+    launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, say=say, fork=fork)
     return launcher.do(study.runs, study.work_dir)
 
 
@@ -81,6 +82,30 @@ def test_a_log_for_which_there_is_no_room_is_named_and_the_study_goes_on_later(s
 
 def test_several_jobs_find_the_same(study_of):
     assert sorted(do(study_of(), jobs=3)) == ['after_bad/seed0', 'bad/seed0']
+
+
+def test_forked_runs_find_the_same_and_leave_this_process_as_it_is(study_of, tmp_path):
+    (tmp_path / 'write.py').write_text(f'import os\nos.environ["CHANGED"] = "1"\n{WRITE}')
+    before = os.getcwd(), list(sys.argv), list(sys.path), dict(os.environ)
+    study = study_of()
+    failed = do(study, jobs=2, fork=True)
+    assert failed['bad/seed0'].startswith('exit 3; see') and len(failed) == 2
+    assert study.runs[0].result()['metrics'] == {'acc/top1': 0.5}
+    assert (os.getcwd(), sys.argv, sys.path, dict(os.environ)) == before
+
+
+def test_a_forked_run_ends_with_its_study(study_of, tmp_path):
+    (tmp_path / 'write.py').write_text('import time\nprint("here", flush=True)\ntime.sleep(600)')
+    log = (run := study_of().runs[0]).folder / 'log.txt'
+
+    def interrupted():
+        _wait(lambda: log.exists() and 'here' in log.read_text())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupted).start()
+    with pytest.raises(KeyboardInterrupt):
+        do(study_of(), fork=True)
+    assert run.result() is None and not _children(os.getpid())
 
 
 def test_a_run_begun_with_other_settings_is_refused_and_what_needs_it_waits(study_of):
@@ -153,6 +178,8 @@ def test_gpus_are_shared_out_among_the_jobs(tmp_path):
     assert shown == ['4,5', '6,7']
     with pytest.raises(ValueError, match='need 4 GPUs, got 3'):
         Launcher(tmp_path, tmp_path, devices=2, jobs=2, gpus=('0', '1', '2'))
+    with pytest.raises(ValueError, match='forked runs must have one device, got 2; leave out'):
+        Launcher(tmp_path, tmp_path, devices=2, fork=True)
 
 
 def test_the_last_validation_is_found_across_resumed_runs(tmp_path):

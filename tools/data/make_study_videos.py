@@ -36,7 +36,7 @@ import cv2
 import numpy as np
 from make_demo_videos import write_video
 
-from mmaction_kd.files.whole_file import write_whole
+from mmaction_kd.files.atomic_file import write_atomically
 
 PAIRS = (('disc', 'square'), ('triangle', 'star'))
 STILL = ('disc_square', 'square_disc', 'triangle_star', 'star_triangle')
@@ -145,10 +145,10 @@ def make_videos(
             f'{noted.read_text().strip()}; take another folder.'
         )
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(noted, settings)
-    write_whole(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    write_atomically(noted, settings)
+    write_atomically(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
     subsets = dict(classes=CLASSES, subsets=dict(dynamic=MOVING, static=STILL))
-    write_whole(out / 'subsets.json', json.dumps(subsets, indent=1) + '\n')
+    write_atomically(out / 'subsets.json', json.dumps(subsets, indent=1) + '\n')
     lists = [(f'train_{s}', 'train', s * train, train, distractors) for s in range(sets)]
     lists.append(('test', 'test', 0, test, 0.0))
     for index, (name, split, begin, count, share) in enumerate(lists):
@@ -162,7 +162,7 @@ def make_videos(
                     write_video(out / 'videos' / path, render(label, rng, weak))
                 shift = int(wrong.integers(1, len(CLASSES))) if wrong.random() < share else 0
                 lines.append(f'{path} {(label + shift) % len(CLASSES)}')
-        write_whole(out / f'{name}.txt', '\n'.join(lines) + '\n')
+        write_atomically(out / f'{name}.txt', '\n'.join(lines) + '\n')
         print(f'{name}: {len(lines)} videos', flush=True)
 
 
