@@ -104,7 +104,7 @@ def eq12_13(
     for s, t in OTHER.items():
         group = groups[t]
         if teacher != 'dominant':
-            group = list(range(n)) if teacher == t else []
+            group = list(range(n)) if teacher in (t, 'both') else []
         if require_teacher_correct:
             group = [i for i in group if logits[t][i].argmax() == targets[i]]
 

@@ -3,6 +3,7 @@
 import runpy
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from tool_runs import ROOT, run_tool
@@ -11,32 +12,34 @@ sys.path.insert(0, str(ROOT / 'tools/data'))
 study = runpy.run_path(str(ROOT / 'tools/data/make_study_videos.py'))
 sys.path.pop(0)
 CLASSES, FRAMES = study['CLASSES'], study['FRAMES']
+HUES = dict(red=0, yellow=30, cyan=90, blue=120)
 SMALL = ['--train', 3, '--test', 2, '--sets', 2, '--distractors', 0.5]
 
 
 def drawn(label, seed):
-    """Shape and radius of the large polygon in each frame."""
-    found = []
+    """Radius and colour, as a name, of the disc in each frame."""
+    radii, names = [], []
 
-    def noted(shape, radius, *args):
-        found.append((shape, radius))
-        return polygon(shape, radius, *args)
+    def noted(frame, centre, radius, colour):
+        radii.append(radius)
+        hsv = cv2.cvtColor(np.uint8([[colour]]), cv2.COLOR_BGR2HSV)[0, 0].astype(int)
+        names.append(min(HUES, key=lambda name: abs((hsv[0] - HUES[name] + 90) % 180 - 90)))
+        disc(frame, centre, radius, colour)
 
-    polygon = study['polygon']
-    study['render'].__globals__['polygon'] = noted
+    disc, std = study['disc'], study['HUE_STD']
+    study['render'].__globals__.update(disc=noted, HUE_STD=0)
     frames = study['render'](label, np.random.default_rng(seed), weak=0)
-    study['render'].__globals__['polygon'] = polygon
-    assert frames.shape == (FRAMES, 64, 64, 3) and frames.dtype == np.uint8
-    shapes, radii = zip(*found[::2], strict=True)
-    return shapes, np.array(radii)
+    study['render'].__globals__.update(disc=disc, HUE_STD=std)
+    assert frames.shape == (FRAMES, 32, 32, 3) and frames.dtype == np.uint8
+    return np.array(radii), names
 
 
 @pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('label', range(4))
-def test_a_still_class_is_the_order_of_its_shapes(label, seed):
-    shapes, radii = drawn(label, seed)
-    assert f'{shapes[0]}_{shapes[-1]}' == CLASSES[label]
-    changes = [t for t in range(1, FRAMES) if shapes[t] != shapes[t - 1]]
+def test_a_still_class_is_the_order_of_its_colours(label, seed):
+    radii, colours = drawn(label, seed)
+    assert f'{colours[0]}_{colours[-1]}' == CLASSES[label]
+    changes = [t for t in range(1, FRAMES) if colours[t] != colours[t - 1]]
     assert len(changes) == 1 and 0.3 <= changes[0] / FRAMES <= 0.75
     assert radii.max() / radii.min() < 1.06 / 0.94
 
@@ -44,9 +47,9 @@ def test_a_still_class_is_the_order_of_its_shapes(label, seed):
 @pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('label, period', [(4, 4), (5, 8), (6, 4), (7, 8)])
 def test_a_moving_class_is_the_period_of_its_size_and_its_pair(label, period, seed):
-    shapes, radii = drawn(label, seed)
-    pairs = dict(round={'disc', 'square'}, spiky={'triangle', 'star'})
-    assert set(shapes) == pairs[CLASSES[label].split('_')[1]]
+    radii, colours = drawn(label, seed)
+    pairs = dict(warm={'red', 'yellow'}, cold={'cyan', 'blue'})
+    assert set(colours) == pairs[CLASSES[label].split('_')[1]]
     np.testing.assert_allclose(radii[period:], radii[:-period])
     assert not np.allclose(radii[period // 2 :], radii[: -period // 2], rtol=0.1)
 

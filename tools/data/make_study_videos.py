@@ -2,19 +2,20 @@
 
     python tools/data/make_study_videos.py OUT [--train N] [--test N] [--sets S] [--distractors D]
 
-Each video has 24 frames of 64 x 64 px: a polygon drifts over a soft ground, a smaller one crosses
-it. Eight classes in two groups, by two cues:
+Each video has 24 frames of 32 x 32 px: a disc drifts over a grey ground with noise. Eight classes
+in two groups, by two cues:
 
-- Order, seen over the whole video: a disc becomes a square or a square a disc, a triangle a star or
-  a star a triangle, at a moment between 30 and 70 % of the video. Four still classes.
-- Beat, seen in frames that follow each other: the polygon's size swings with a period of 4 or of 8
-  frames, while it is a disc and a square or a triangle and a star, in any order. Four moving
+- Order, seen over the whole video: the disc turns from red to yellow or from yellow to red, from
+  cyan to blue or from blue to cyan, at a moment between 30 and 70 % of the video. Four still
   classes.
+- Beat, seen in frames that follow each other: its size swings with a period of 4 or of 8 frames,
+  while it is red and yellow or cyan and blue, in any order. Four moving classes.
 
-Both pathways of MBD see something of every class: eight consecutive frames show which pair of
-shapes a still class has, but seldom the change; frames that are 3 apart show that a class moves and
-its pair, but hardly the period. In a share `--weak` of the videos, for training and test alike, the
-cue is weak: the change is near one end, or the swing small.
+Both pathways of MBD see something of every class: eight consecutive frames show the pair of colours
+of a still class, but not always the change; frames that are 3 apart show that a class moves and its
+pair, but hardly the period. Hues vary, so that a pair may be mistaken for the other. In a share
+`--weak` of the videos, for training and test alike, the cue is weak: the change is near one end, or
+the swing small.
 
 A share `--distractors` of the training videos has the label of another class, drawn evenly, as
 clips that were collected by their titles, or cut by a slower annotation. No test video has.
@@ -38,37 +39,20 @@ from make_demo_videos import write_video
 
 from mmaction_kd.files.atomic_file import write_atomically
 
-PAIRS = (('disc', 'square'), ('triangle', 'star'))
-STILL = ('disc_square', 'square_disc', 'triangle_star', 'star_triangle')
-MOVING = ('fast_round', 'slow_round', 'fast_spiky', 'slow_spiky')
+HUES = ((0, 30), (90, 120))  # of OpenCV, of 180: red and yellow, cyan and blue
+HUE_STD = 10
+STILL = ('red_yellow', 'yellow_red', 'cyan_blue', 'blue_cyan')
+MOVING = ('fast_warm', 'slow_warm', 'fast_cold', 'slow_cold')
 CLASSES = STILL + MOVING
-FRAMES, SIDE = 24, 64
+FRAMES, SIDE = 24, 32
 PERIODS = (4, 8)  # frames; fast, slow
-COLOURS = ((20, 20, 220), (220, 40, 30), (30, 200, 40), (20, 220, 230), (230, 230, 230), (20,) * 3)
-CORNERS = dict(disc=24, square=4, triangle=3, star=10)
-REACH = dict(disc=1.0, square=1.15, triangle=1.25, star=1.25)  # corners stand out further
-FIXED_POINT = 4  # fractional bits of cv2.fillPoly's coordinates
+FIXED_POINT = 4  # fractional bits of the coordinates of cv2.circle
 
 
-def polygon(shape: str, radius: float, angle: float, centre: np.ndarray) -> np.ndarray:
-    """Corners of a shape.
-
-    Args:
-        shape: one of CORNERS.
-        radius: in pixels.
-        angle: of the first corner, in radians.
-        centre: (2,), in pixels.
-
-    Returns:
-        (corners, 2), int32, in 1/16 pixels.
-    """
-    count = CORNERS[shape]
-    angles = angle + 2 * np.pi * np.arange(count) / count
-    radii = np.full(count, radius * REACH[shape])
-    if shape == 'star':
-        radii[1::2] *= 0.4
-    corners = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return np.round(corners * 2**FIXED_POINT).astype(np.int32)
+def colour(hue: float, saturation: int, value: int) -> list[int]:
+    """BGR of a colour whose hue is of 180."""
+    hsv = np.array([[[round(hue) % 180, saturation, value]]], np.uint8)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].tolist()
 
 
 def render(label: int, rng: np.random.Generator, weak: float) -> np.ndarray:
@@ -82,10 +66,7 @@ def render(label: int, rng: np.random.Generator, weak: float) -> np.ndarray:
     Returns:
         Frames (T, H, W, 3), uint8, BGR.
     """
-    ground = rng.integers(90, 166, 3) + rng.integers(-18, 19, (SIDE // 16, SIDE // 16, 3))
-    ground = cv2.resize(ground.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     moving, is_weak = label >= len(STILL), rng.random() < weak
-    pair = PAIRS[label // 2 % 2]
     first = int(rng.integers(2)) if moving else label % 2
     change = rng.uniform(0.3, 0.7)
     swing = rng.uniform(0, 0.06)
@@ -94,24 +75,31 @@ def render(label: int, rng: np.random.Generator, weak: float) -> np.ndarray:
     elif is_weak:
         change = abs(int(rng.integers(2)) - rng.uniform(0.04, 0.15))
     period, phase = PERIODS[label % 2], rng.uniform(0, 2 * np.pi)
-    radius, angle = rng.uniform(14, 19), rng.uniform(0, 2 * np.pi)
-    centre, drift = rng.uniform(22, 42, 2), rng.uniform(-8, 8, 2)
-    other = list(CORNERS)[rng.integers(len(CORNERS))]
-    other_radius, other_colour = rng.uniform(4, 7), rng.integers(0, 256, 3).tolist()
-    other_centre, other_drift = rng.uniform(8, 56, 2), rng.uniform(-30, 30, 2)
-    colour = COLOURS[rng.integers(len(COLOURS))]
+    hues = np.array(HUES[label // 2 % 2]) + rng.normal(0, HUE_STD, 2)
+    colours = [colour(hue, *rng.integers(140, 240, 2)) for hue in hues]
+    ground, radius = rng.integers(90, 166), rng.uniform(7, 9)
+    centre, drift = rng.uniform(12, 20, 2), rng.uniform(-3, 3, 2)
     frames = np.empty((FRAMES, SIDE, SIDE, 3), np.uint8)
     for t, place in enumerate(np.arange(FRAMES) / FRAMES):
         size = radius * (1 + swing * np.sin(2 * np.pi * t / period + phase))
-        shape = pair[first if place < change else 1 - first]
-        corners = polygon(shape, size, angle, centre + drift * place)
-        frame = ground.copy()
-        cv2.fillPoly(frame, [corners], colour, cv2.LINE_AA, FIXED_POINT)
-        corners = polygon(other, other_radius, 0, other_centre + other_drift * place)
-        cv2.fillPoly(frame, [corners], other_colour, cv2.LINE_AA, FIXED_POINT)
+        frame = np.full((SIDE, SIDE, 3), ground, np.uint8)
+        disc(frame, centre + drift * place, size, colours[first ^ (place >= change)])
         noise = rng.integers(-6, 7, frame.shape)
         frames[t] = np.clip(frame.astype(np.int16) + noise, 0, 255)
     return frames
+
+
+def disc(frame: np.ndarray, centre: np.ndarray, radius: float, colour: list[int]) -> None:
+    """Draw a disc, with fractions of pixels.
+
+    Args:
+        frame: (H, W, 3), uint8, drawn into.
+        centre: (2,), in pixels.
+        radius: in pixels.
+        colour: BGR.
+    """
+    x, y, r = (round(float(value) * 2**FIXED_POINT) for value in (*centre, radius))
+    cv2.circle(frame, (x, y), r, colour, cv2.FILLED, cv2.LINE_AA, FIXED_POINT)
 
 
 def make_videos(
@@ -170,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='folder to write to')
     parser.add_argument('--train', type=int, default=40, help='videos a class of a training set')
-    parser.add_argument('--test', type=int, default=250, help='test videos a class')
+    parser.add_argument('--test', type=int, default=300, help='test videos a class')
     parser.add_argument('--sets', type=int, default=5, help='training sets')
     parser.add_argument(
         '--distractors', type=float, default=0.2, help='share of wrong labels in training'

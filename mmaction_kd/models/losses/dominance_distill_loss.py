@@ -153,7 +153,8 @@ class DominanceDistillLoss(nn.Module):
         mse_weight: β, one number or (local, global).
         temperature: T of (5), above 0.
         t_squared: multiply the KL term by T².
-        teacher: 'dominant' (3)-(4); or 'local' | 'global': always the same one.
+        teacher: 'dominant' (3)-(4); 'local' | 'global': always the same one; or 'both', each of the
+            other on all samples (deep mutual learning, Zhang et al., CVPR 2018), not the paper's.
         layers: 'final', 'intermediate', 'both' or 'none': nothing is distilled, but the dominance
             is still told.
         final_align: the final layer's distance, 'kl' (6) or 'mse' (7 on the logits).
@@ -188,7 +189,7 @@ class DominanceDistillLoss(nn.Module):
     ) -> None:
         super().__init__()
         me = type(self).__name__
-        check_choice(me, 'teacher', teacher, ('dominant', *PATHWAYS))
+        check_choice(me, 'teacher', teacher, ('dominant', *PATHWAYS, 'both'))
         check_choice(me, 'layers', layers, ('final', 'intermediate', 'both', 'none'))
         check_choice(me, 'final_align', final_align, ('kl', 'mse'))
         check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
@@ -286,11 +287,14 @@ class DominanceDistillLoss(nn.Module):
             targets: class index of every sample, (N,).
 
         Returns:
-            For each pathway a mask (N,), bool; each sample is in exactly one.
+            For each pathway a mask (N,), bool; each sample is in exactly one, or with
+            ``teacher='both'`` in both.
         """
         if self.teacher != 'dominant':
             everyone = torch.ones_like(targets, dtype=torch.bool)
-            return {name: everyone if name == self.teacher else ~everyone for name in PATHWAYS}
+            return {
+                name: everyone if self.teacher in (name, 'both') else ~everyone for name in PATHWAYS
+            }
         feats = {name: self.dominance.features(logits[name]) for name in PATHWAYS}
         return dominance_groups(self.dominance(feats, targets), self.dominance.tie)
 

@@ -13,7 +13,7 @@ from mmaction_kd.models.losses import DominanceDistillLoss
 from mmaction_kd.models.losses.group_mean import group_mean, group_size
 
 CHOICES = dict(
-    teacher=['dominant', 'local', 'global'],
+    teacher=['dominant', 'local', 'global', 'both'],
     layers=['final', 'intermediate', 'both'],
     final_align=['kl', 'mse'],
     group_reduction=['group', 'batch'],
