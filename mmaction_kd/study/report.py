@@ -67,21 +67,11 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
     if failed:
         lines += ['Not done:', '', *(f'- `{name}`: {why}' for name, why in failed.items()), '']
     for index, table in enumerate(_tables(study), 1):
-        compared = comparison(
-            results,
-            table['rows'],
-            table.get('baseline'),
-            table.get('metrics', ()),
-            table.get('paper'),
-            len(study.folds),
-        )
+        compared = _compare(study, results, table)
         write_atomically(folder / f'table_{index}.csv', compared.to_csv(index_label='row'))
         if table.get('title'):
             lines += [f'## {table["title"]}', '']
-        text = markdown(
-            compared, table['metric'], table.get('baseline'), table.get('paper_name', '')
-        )
-        lines += [text, '']
+        lines += [_markdown(compared, table), '']
     lines += [_legend(study), '']
     for index, figure in enumerate(study.cfg.get('figures') or (), 1):
         drawn = _draw(study, results, figure)
@@ -95,6 +85,37 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
     page = folder / 'report.md'
     write_atomically(page, '\n'.join(lines))
     return page
+
+
+def tables(study: Study, results: pd.DataFrame) -> list[str]:
+    """The tables of a study, of results that are given.
+
+    Args:
+        study: what its file says of tables; its work dir need not be there.
+        results: see :func:`~mmaction_kd.study.results.gather`.
+
+    Returns:
+        Each table in Markdown.
+
+    Raises:
+        ValueError: the study file asks for what is not there.
+    """
+    return [_markdown(_compare(study, results, table), table) for table in _tables(study)]
+
+
+def _compare(study: Study, results: pd.DataFrame, table: Mapping) -> pd.DataFrame:
+    return comparison(
+        results,
+        table['rows'],
+        table.get('baseline'),
+        table.get('metrics', ()),
+        table.get('paper'),
+        len(study.folds),
+    )
+
+
+def _markdown(compared: pd.DataFrame, table: Mapping) -> str:
+    return markdown(compared, table['metric'], table.get('baseline'), table.get('paper_name', ''))
 
 
 def _extent(study: Study) -> str:

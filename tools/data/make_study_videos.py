@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='folder to write to')
     parser.add_argument('--train', type=int, default=40, help='videos a class of a training set')
-    parser.add_argument('--test', type=int, default=300, help='test videos a class')
+    parser.add_argument('--test', type=int, default=100, help='test videos a class')
     parser.add_argument('--sets', type=int, default=5, help='training sets')
     parser.add_argument(
         '--distractors', type=float, default=0.2, help='share of wrong labels in training'

@@ -1,0 +1,28 @@
+"""READMEs show what the committed results say."""
+
+import runpy
+
+import pytest
+from tool_runs import ROOT
+
+tool = runpy.run_path(str(ROOT / 'tools/readme_tables.py'))
+READMES = sorted(ROOT.glob('configs/*/README.md'))
+
+
+@pytest.mark.parametrize('path', READMES, ids=lambda path: path.parent.name)
+def test_the_tables_are_those_of_the_results(path):
+    """If not: python tools/readme_tables.py configs/*/README.md."""
+    text = path.read_text()
+    assert len(tool['TABLE'].findall(text)) == text.count('<!-- table')
+    assert tool['filled'](text, path.parent) == text
+
+
+def test_a_figure_that_was_changed_by_hand_is_put_right():
+    path = ROOT / 'configs/mbd/README.md'
+    text = path.read_text()
+    [first, *_] = tool['TABLE'].finditer(text)
+    changed = text[: first.start()] + first[0].replace(' ± ', '9 ± ') + text[first.end() :]
+    assert changed != text
+    assert tool['filled'](changed, path.parent) == text
+    with pytest.raises(ValueError, match=r'the number of a table of .*room8\.py must be in 1'):
+        tool['filled'](text.replace('table 1 of', 'table 99 of'), path.parent)
