@@ -1,0 +1,63 @@
+"""A small MBD on the videos of tools/data/make_study_videos.py, for studies: seconds a training.
+
+    python tools/data/make_study_videos.py data/study
+    tools/dist_train.sh configs/mbd/tiny_efficientnet_tcn_vtn_study_videos.py 1
+
+As tiny_efficientnet_tcn_vtn.py, on features of 40 channels. Local: 8 frames in a row. Global: 8
+frames, spread over the whole video. The study: studies/study_videos.py.
+"""
+
+_base_ = ['./tiny_efficientnet_tcn_vtn.py', '../_base_/datasets/study_videos.py']
+
+model = dict(
+    local_pathway=dict(
+        backbone=dict(spatial_backbone=dict(_delete_=True, **_base_.small_encoder), channels=64),
+        cls_head=dict(num_classes=8, in_channels=64),
+    ),
+    global_pathway=dict(
+        backbone=dict(spatial_backbone=dict(_delete_=True, **_base_.small_encoder), embed_dims=64),
+        cls_head=dict(num_classes=8, in_channels=64),
+    ),
+)
+
+
+def pipeline(num_clips=1, test_mode=False):
+    views = dict(clip_len=8, num_clips=num_clips, test_mode=test_mode)
+    samplers = dict(
+        local_pathway=dict(type='SampleFrames', **views),
+        global_pathway=dict(type='UniformSample', **views),
+    )
+    steps = [
+        dict(type='ArrayDecode'),
+        dict(type='FormatShape', input_format='NCTHW'),
+        dict(type='PackActionInputs'),
+    ]
+    pathways = {name: [sampler, *steps] for name, sampler in samplers.items()}
+    return [_base_.small_features, dict(type='mmaction_kd.PathwayPipelines', pathways=pathways)]
+
+
+train_dataloader = dict(dataset=dict(**_base_.study_data, pipeline=pipeline()))
+test_dataloader = dict(
+    batch_size=16, dataset=dict(**_base_.study_test_data, pipeline=pipeline(4, test_mode=True))
+)
+val_dataloader = dict(
+    _delete_=True,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    batch_size=16,
+    dataset=dict(
+        type='VideoDataset',
+        test_mode=True,
+        **_base_.study_test_data,
+        pipeline=pipeline(4, test_mode=True),
+    ),
+)
+val_cfg = dict(_delete_=True, type='ValLoop')
+val_evaluator = _base_.test_evaluator
+optim_wrapper = dict(optimizer=dict(lr=0.002))
+train_cfg = dict(max_epochs=12, val_begin=12)  # validates once, at the end
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=12, eta_min=0, convert_to_iter_based=True),
+]
+default_hooks = dict(checkpoint=dict(interval=12))
