@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
+from mmaction_kd.files.last_checkpoint import find_last_checkpoint
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import forget_training_end, note_training_end
 
@@ -70,9 +71,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise SystemExit(
@@ -90,6 +88,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(args.config).stem)))
+    if args.resume == 'auto' and find_last_checkpoint(cfg.work_dir):
+        cfg.resume, cfg.load_from = True, None  # MMEngine's way to name the latest
+    elif args.resume not in (None, 'auto'):
+        cfg.resume, cfg.load_from = True, args.resume
     return cfg
 
 
