@@ -27,14 +27,30 @@ def pipeline(num_clips=1, test_mode=False):
 
 
 train_dataloader = dict(dataset=dict(**_base_.study_data, pipeline=pipeline()))
-test_dataloader = dict(
-    batch_size=16, dataset=dict(**_base_.study_test_data, pipeline=pipeline(4, test_mode=True))
+test_data = dict(
+    type='VideoDataset',
+    test_mode=True,
+    **_base_.study_test_data,
+    pipeline=pipeline(4, test_mode=True),
 )
-test_evaluator = dict(subsets=subsets)
+test_dataloader = dict(batch_size=16, dataset=dict(_delete_=True, **test_data))
+val_dataloader = dict(
+    _delete_=True,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    batch_size=16,
+    dataset=test_data,
+)
+val_cfg = dict(_delete_=True, type='ValLoop')
+val_evaluator = test_evaluator = dict(type='mmaction_kd.SubsetAccMetric', subsets=subsets)
 optim_wrapper = dict(optimizer=dict(lr=0.002))
-train_cfg = dict(max_epochs=15)
+train_cfg = dict(max_epochs=24, val_begin=24)  # validates once, at the end
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=15, eta_min=0, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=24, eta_min=0, convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(interval=15))
+hooks = dict(_base_.default_hooks)
+del hooks['distill_report']  # a page takes as long as the training
+hooks['checkpoint'] = dict(hooks['checkpoint'], interval=24)
+default_hooks = dict(_delete_=True, **hooks)
+del hooks, test_data

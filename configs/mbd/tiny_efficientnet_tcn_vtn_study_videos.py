@@ -18,6 +18,7 @@ model = dict(
         backbone=dict(spatial_backbone=dict(_delete_=True, **_base_.small_encoder), embed_dims=64),
         cls_head=dict(num_classes=8, in_channels=64),
     ),
+    distill_loss=dict(_delete_=True, type='mmaction_kd.DominanceDistillLoss'),
 )
 
 
@@ -60,4 +61,8 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', T_max=12, eta_min=0, convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(interval=12))
+hooks = dict(_base_.default_hooks)
+del hooks['distill_report']  # a page takes as long as the training
+hooks['checkpoint'] = dict(hooks['checkpoint'], interval=12)
+default_hooks = dict(_delete_=True, **hooks)
+del hooks
