@@ -32,7 +32,7 @@ LEAVES = sorted(
     path for path in CONFIGS.rglob('*.py') if not {'_base_', 'studies'} & set(path.parts)
 )
 BY_NAME = {path.stem: path for path in LEAVES}
-CLASSES = dict(k400=400, ucf101=101, hmdb51=51, sthv2=174, tiny=4, room8=8)
+CLASSES = dict(k400=400, ucf101=101, hmdb51=51, sthv2=174, tiny=4, room8=8, videos=8)
 # The subsets of the first quartile (DTKD, section 4.1), and of the median for the tiny set.
 STATIC = dict(ucf101=26, hmdb51=13, tiny=2, room8=4)
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
