@@ -21,7 +21,7 @@ teacher is right did not gain either.
 title = 'MBD on rendered videos'
 data = 'data/study'
 seeds = [0, 1, 2, 3, 4]
-model = '../tiny_efficientnet_tcn_vtn_study_videos.py'
+model = '_base_/tiny_efficientnet_tcn_vtn_study_videos.py'
 
 evaluate = 'val'
 metric = 'acc/fused_mean1'

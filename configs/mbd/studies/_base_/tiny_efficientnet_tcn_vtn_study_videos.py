@@ -1,13 +1,13 @@
 """A small MBD on the videos of tools/data/make_study_videos.py, for studies: seconds a training.
 
     python tools/data/make_study_videos.py data/study
-    tools/dist_train.sh configs/mbd/tiny_efficientnet_tcn_vtn_study_videos.py 1
+    tools/dist_train.sh configs/mbd/studies/_base_/tiny_efficientnet_tcn_vtn_study_videos.py 1
 
 As tiny_efficientnet_tcn_vtn.py, on features of 40 channels. Local: 8 frames in a row. Global: 8
-frames, spread over the whole video. The study: studies/study_videos.py.
+frames, spread over the whole video. The study: ../study_videos.py.
 """
 
-_base_ = ['./tiny_efficientnet_tcn_vtn.py', '../_base_/datasets/study_videos.py']
+_base_ = ['../../tiny_efficientnet_tcn_vtn.py', '../../../_base_/datasets/study_videos.py']
 
 model = dict(
     local_pathway=dict(

@@ -1,13 +1,13 @@
 """A small student on the videos of tools/data/make_study_videos.py: DTKD's baseline, for studies.
 
     python tools/data/make_study_videos.py data/study
-    tools/dist_train.sh configs/dtkd/tiny_efficientnet_tcn_study_videos.py 1
+    tools/dist_train.sh configs/dtkd/studies/_base_/tiny_efficientnet_tcn_study_videos.py 1
 
 As tiny_efficientnet_tcn.py, on features of 40 channels; 8 frames in a row. Its teachers, larger
-ones and its students: studies/study_videos.py.
+ones and its students: ../study_videos.py.
 """
 
-_base_ = ['./tiny_efficientnet_tcn.py', '../_base_/datasets/study_videos.py']
+_base_ = ['../../tiny_efficientnet_tcn.py', '../../../_base_/datasets/study_videos.py']
 
 subsets = 'data/study/subsets.json'
 model = dict(
