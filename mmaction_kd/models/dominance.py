@@ -124,7 +124,7 @@ class Dominance(nn.Module):
         momentum: weight of the old centre in the moving average, in [0, 1).
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 

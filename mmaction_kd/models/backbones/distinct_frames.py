@@ -53,14 +53,7 @@ def distinct_frames(frames: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def frame_hashes(bits: Tensor) -> Tensor:
-    """Compute the hash h of each frame, see :func:`distinct_frames`.
-
-    Args:
-        bits: memory of each frame, (B, L), int64.
-
-    Returns:
-        (B,), int64.
-    """
+    """Compute the hash h of each frame of :func:`distinct_frames`, (B, L) -> (B,), int64."""
     generator = torch.Generator().manual_seed(0)
     lowest, highest = torch.iinfo(torch.int64).min, torch.iinfo(torch.int64).max
     weights = torch.randint(lowest, highest, (bits.shape[1],), generator=generator) | 1

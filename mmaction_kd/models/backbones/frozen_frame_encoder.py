@@ -40,7 +40,7 @@ class FrozenFrameEncoder(BaseModule):
         init_cfg: MMEngine's; the weights are those of ``backbone``.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If ``mean`` and ``std`` are not three numbers each, or out of range.
     """
 
@@ -95,14 +95,7 @@ class FrozenFrameEncoder(BaseModule):
 
     @torch.no_grad()
     def features_to_store(self, frames: Tensor) -> Tensor:
-        """Compute features, with their tag.
-
-        Args:
-            frames: RGB in [0, 255], (B, 3, H, W).
-
-        Returns:
-            (B, D + 4), float32.
-        """
+        """Compute tagged features of RGB frames, (B, 3, H, W) in [0, 255]: (B, D + 4), float32."""
         feats = self(frames).float()
         return torch.cat([feats, self.tag().to(feats).expand(len(feats), -1)], 1)
 

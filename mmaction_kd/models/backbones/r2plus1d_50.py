@@ -133,7 +133,7 @@ class R2Plus1d50(BaseModule):
         init_cfg: MMEngine's. None: He initialisation by fan-out.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If ``frozen_stages`` is not in [-1, 4].
 
     Example:

@@ -34,7 +34,7 @@ class TemporalConvNet(BaseModule):
         init_cfg: MMEngine's.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If a setting is out of range, or ``kernel_size`` is even.
     """
 

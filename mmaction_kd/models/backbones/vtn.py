@@ -65,7 +65,7 @@ class VTN(BaseModule):
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If a setting is not among its choices or out of range, ``num_heads`` does not
             divide ``embed_dims``, or ``window_size`` is odd.
 

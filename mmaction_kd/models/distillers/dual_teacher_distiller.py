@@ -86,7 +86,7 @@ class DualTeacherDistiller(BaseModel):
             trusted with a warning.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: the teachers are not those of the loss, one has a head of another width or for
             several classes a video, or a setting is not among its choices or out of range.
     """

@@ -41,7 +41,7 @@ class LiveTeachers:
     Args:
         configs: recognizers by name.
         preprocessor: config of the student's preprocessor, for teachers without one.
-        distill_loss: decides which samples each teacher sees.
+        distill_loss: decides on which samples each teacher runs.
         frozen: whether the teachers are not trained.
         learn: whether trained teachers have gradients.
 

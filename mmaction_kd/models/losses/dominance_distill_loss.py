@@ -108,7 +108,7 @@ def make_projector(
         A module (..., in_dims) -> (..., out_dims).
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is out of range.
     """
     check_range('make_projector', 'in_dims', in_dims, 1)
@@ -162,7 +162,7 @@ class DominanceDistillLoss(nn.Module):
         dominance: settings of :class:`Dominance`.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range.
     """
 

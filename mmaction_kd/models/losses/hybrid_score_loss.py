@@ -68,7 +68,7 @@ class HybridScoreLoss(SubsetDistillLoss):
         conf_temperature: temperature of the softmax of (5), 'kd' (that of the soft targets) or 1.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 

@@ -73,7 +73,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         log_w_term: add ``w log w`` of the literal (11), which has no gradient.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
