@@ -1,17 +1,17 @@
 """Knowledge distillation for video recognition, as components of MMAction2.
 
-Two methods. MBD: a 3D CNN and a video transformer look at one video; per sample the one that is
-surer teaches the other; at test their scores are fused by how sure each is. DTKD: one teacher for
-the classes that stand still, one for those that move; a student learns from the one responsible.
+Two methods. MBD: of a 3D CNN and a video transformer, the more confident one teaches the other on
+each sample; at test their scores are weighted by confidence. DTKD: one teacher for static classes
+and one for dynamic classes; a student learns from the responsible one.
 
-A pathway, a student, a teacher is an ordinary MMAction2 recognizer config. Components are named
-``mmaction_kd.X`` in configs; importing this package fixes what today's host breaks.
+Pathways, students and teachers are ordinary MMAction2 recognizer configs. Components are named
+``mmaction_kd.X`` in configs. Importing this package applies fixes to MMAction2 and MMEngine.
 
 Shapes, everywhere: N videos, V views (clips x crops), C channels, T frames, H W pixels,
 D features, L tokens, K classes, in the host's order (N, V, C, T, H, W).
 """
 
-from mmaction_kd import host_fixes  # noqa: F401  (first: it fixes what the rest imports)
+from mmaction_kd import host_fixes  # noqa: F401  (first: the fixes must precede other imports)
 from mmaction_kd.version import __version__
 
 __all__ = ['__version__']

@@ -1,7 +1,7 @@
-"""What a loss records of a step beside what is minimised, under the names that the report reads.
+"""Statistics that a loss records in a step, under the names that the report reads.
 
-A loss returns means over the batch, which MMEngine logs. What it did to each class needs single
-samples: the loss leaves these here, and a hook may take them. A loss works without any hook.
+A loss returns means over the batch, which MMEngine logs. Statistics of each class need values of
+single samples: the loss leaves them here, and a hook may take them. No hook is required.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DOMINANCE = 'dominance'
 TEACHER_WEIGHTS = 'teacher_weights'
 """DTKD, by teacher: its weight w of (9)."""
 RESPONSIBLE = 'responsible'
-"""DTKD, by teacher: whether the class is one of its own."""
+"""DTKD, by teacher: whether it is responsible for the class."""
 
 # Terms of a loss: summed where the name holds 'loss'. Those of a pathway or teacher t are `t/TERM`.
 LOSS_FINAL = 'loss_final'
@@ -49,22 +49,24 @@ class Observation(NamedTuple):
 
 
 def observe(source: str, num_classes: int, targets: Tensor, values: Mapping[str, Tensor]) -> None:
-    """Leave values of each sample in MMEngine's MessageHub, in place of the last batch's.
+    """Store values of each sample in MMEngine's MessageHub, replacing those of the last batch.
 
-    Tensors are kept as they are, on their device, without graph: nothing waits for the device.
+    Tensors are detached and stay on their device, without a synchronisation.
 
     Args:
-        source: what the numbers are, such as :data:`DOMINANCE`.
+        source: name of the values, such as :data:`DOMINANCE`.
         num_classes: K.
         targets: class index of every sample, (N,).
         values: by name, (N,) each.
     """
-    seen = Observation(num_classes, targets.detach(), {k: v.detach() for k, v in values.items()})
-    _store().setdefault(KEY, {})[source] = seen
+    observation = Observation(
+        num_classes, targets.detach(), {k: v.detach() for k, v in values.items()}
+    )
+    _store().setdefault(KEY, {})[source] = observation
 
 
 def take_observations() -> dict[str, Observation]:
-    """Return what was left since the last call, by source, and forget it."""
+    """Return and remove the observations since the last call, by source."""
     return _store().pop(KEY, {})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 P = ParamSpec('P')
 R = TypeVar('R')
 
-# How a type is called in an error, one and several.
+# Names of the types in errors, singular and plural.
 NAMES: dict[Any, tuple[str, str]] = {
     bool: ('True or False', 'True or False'),
     int: ('a whole number', 'whole numbers'),
@@ -30,19 +30,19 @@ NAMES: dict[Any, tuple[str, str]] = {
 
 
 def checked_options(make: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a constructor: arguments of another type than its annotations are refused.
+    """Decorate a constructor to refuse arguments of another type than its annotations.
 
-    A config is written by hand, and Python itself takes any value for any argument: 'False' is
-    true, True is the number 1, and None ends in an error of PyTorch three calls further down.
+    Configs are written by hand, and Python accepts any value for any argument: 'False' is true,
+    True is the number 1, and None fails deep inside PyTorch.
 
-    Numbers are exact about it: True is no number, 1.0 is no whole number, and NaN is neither.
-    Strings are no lists. Unknown and missing arguments are Python's own errors, which name them.
+    True is no number, 1.0 is no integer, NaN is neither, and strings are no lists. Unknown and
+    missing arguments raise Python's own errors, which name them.
 
     Args:
-        make: an ``__init__``, or a function that makes something, with annotations.
+        make: an ``__init__``, or a factory function, with annotations.
 
     Returns:
-        The same, but with a TypeError first.
+        The same, which raises a TypeError first.
 
     Example:
         >>> class Smooth:
@@ -55,7 +55,7 @@ def checked_options(make: Callable[P, R]) -> Callable[P, R]:
     """
     names = list(inspect.signature(make).parameters)
 
-    @functools.cache  # late: an annotation may name what is imported after this class
+    @functools.cache  # on first use: an annotation may name a later import
     def wanted() -> dict[str, Any]:
         return get_type_hints(make)
 
@@ -69,12 +69,12 @@ def checked_options(make: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse options of another type than is wanted, by name.
+    """Refuse options of the wrong type, by name.
 
     Args:
         owner: the component that the user configures.
         options: what the user gave, by name.
-        wanted: annotations by name; an option that has none is any.
+        wanted: annotations by name; an option without one may have any type.
 
     Raises:
         TypeError: an option is of another type.
@@ -85,14 +85,14 @@ def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any
 
 
 def is_of_type(value: Any, wanted: Any) -> bool:
-    """Whether a value is what an annotation says, items of lists and dicts too.
+    """Return whether a value, with the items of lists and dicts, fits an annotation.
 
     Args:
         value: any.
         wanted: a type of :data:`NAMES`, a list or dict of such, or a union.
 
     Returns:
-        Whether it is. Of any other class always: the component tells better what it asks for.
+        Always True for other classes, which the component checks itself.
     """
     outer, inner = get_origin(wanted) or wanted, get_args(wanted)
     if outer in (Union, types.UnionType):
@@ -117,11 +117,11 @@ def is_of_type(value: Any, wanted: Any) -> bool:
 
 
 def name_of(wanted: Any, several: bool = False) -> str:
-    """An annotation in words.
+    """Return an annotation in words.
 
     Args:
         wanted: as in :func:`is_of_type`.
-        several: of what they are called in the plural.
+        several: in the plural.
 
     Returns:
         Such as 'a whole number or None'.
@@ -143,7 +143,7 @@ def check_choice(owner: str, key: str, value: object, choices: tuple) -> None:
         owner: the component that the user configures.
         key: the setting's name.
         value: what the user gave.
-        choices: what is possible.
+        choices: the valid values.
 
     Raises:
         ValueError: ``value`` is not in ``choices``.
@@ -167,11 +167,11 @@ def check_range(
     Args:
         owner: the component that the user configures.
         key: the setting's name.
-        value: what the user gave; None is for the caller to refuse where it is no choice.
-        at_least: the lowest that is possible.
-        at_most: the highest that is possible.
-        above: what it must be more than.
-        below: what it must be less than.
+        value: what the user gave; None passes.
+        at_least: lower bound, inclusive.
+        at_most: upper bound, inclusive.
+        above: lower bound, exclusive.
+        below: upper bound, exclusive.
 
     Raises:
         ValueError: ``value`` is out of the range.

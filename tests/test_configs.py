@@ -233,17 +233,12 @@ def test_the_views_are_one_but_in_the_test_thirty(path):
             kind = next((kind for kind in VIEWS if kind in path.stem), None)
             small = kind in ('room8', 'tiny_slowfast', 'tiny_efficientnet')
             tested = VIEWS[kind] if path in TRANSFORMERS or small else 30
-<<<<<<< HEAD
             if path not in DTKD and 'local_pathway' not in read(path).model:
                 tested = 10  # MBD tests a pathway alone on centre crops (3.1, 3.2)
-            validated = loader == 'val_dataloader' and data_of(path) in ('room8', 'videos')
-            few = loader == 'test_dataloader' or validated
-=======
             few = loader == 'test_dataloader' or (loader, data_of(path)) == (
                 'val_dataloader',
                 'room8',
             )
->>>>>>> aefd19a (Configs of the study videos lie with the studies, as their bases)
             assert views == (tested if few else 1)
 
 

@@ -1,4 +1,4 @@
-"""Dominance: how certain a pathway is about a video, and who teaches whom (MBD, eqs. 1-4).
+"""Dominance: the confidence of a pathway on a video, which decides who teaches (MBD, eqs. 1-4).
 
 Source: Kang et al., "Using Multi-Layer Bidirectional Distillation to Enhance Local and Global
 Features for Action Recognition", Sensors 2025, 25(22), 6849, equations (1)-(4). The formulas
@@ -23,14 +23,14 @@ PATHWAYS = ('local', 'global')
 def label_distances(
     feats: Tensor, labels: Tensor | None = None, metric: str = 'euclidean'
 ) -> Tensor:
-    """Distance of every sample to every class label, ``d(f_i, y_k)`` of equation (1).
+    """Compute the distance of every sample to every class label, ``d(f_i, y_k)`` of (1).
 
     ``d² = ‖f_i‖² + ‖y_k‖² − 2 f_i·y_k``, in float64: in float32 the difference cancels when
     ``f_i`` is nearly ``y_k``.
 
     Args:
         feats: ``f``, (N, D).
-        labels: ``y``, (K, D); None stands for the K = D one-hot vectors.
+        labels: ``y``, (K, D); None: the K = D one-hot vectors.
         metric: 'euclidean' (d) or 'sqeuclidean' (d²).
 
     Returns:
@@ -47,7 +47,7 @@ def label_distances(
 
 
 def class_distribution(distances: Tensor, tau: float = 1.0) -> Tensor:
-    """Equation (1): ``P_i(k) = exp(−d(f_i, y_k)/τ) / Σ_k' exp(−d(f_i, y_k')/τ)``.
+    """Compute (1): ``P_i(k) = exp(−d(f_i, y_k)/τ) / Σ_k' exp(−d(f_i, y_k')/τ)``.
 
     Args:
         distances: (N, K).
@@ -60,14 +60,14 @@ def class_distribution(distances: Tensor, tau: float = 1.0) -> Tensor:
 
 
 def batch_label_distribution(distances: Tensor, counts: Tensor, tau: float = 1.0) -> Tensor:
-    """Equation (1) read over the N labels of the mini-batch instead of the K classes.
+    """Compute (1) over the N labels of the mini-batch instead of the K classes.
 
     ``P_i(j) = exp(−d(f_i, y_j)/τ) / Σ_{j' ≤ N} exp(−d(f_i, y_j')/τ)``, the same for all labels j of
     a class.
 
     Args:
         distances: (N, K).
-        counts: how many labels of the mini-batch are of each class, (K,), float.
+        counts: number of labels of the mini-batch of each class, (K,), float.
         tau: divides the distance; above 0.
 
     Returns:
@@ -80,14 +80,14 @@ def batch_label_distribution(distances: Tensor, counts: Tensor, tau: float = 1.0
 
 
 def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> dict[str, Tensor]:
-    """Equations (3) and (4): ``G_l = {i : D_i^l > D_i^g}``, ``G_g`` = the others.
+    """Compute (3) and (4): ``G_l = {i : D_i^l > D_i^g}``, ``G_g`` = the others.
 
     Args:
         dominance: ``D`` of each pathway, 'local' and 'global', (N,) each.
         tie: the pathway that gets the samples with equal dominance.
 
     Returns:
-        For each pathway the mask (N,) of the samples that it dominates, hence teaches.
+        For each pathway the mask (N,) of the samples that it dominates and teaches.
     """
     if tie == 'global':
         local = dominance['local'] > dominance['global']
@@ -99,32 +99,32 @@ def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> di
 class Dominance(nn.Module):
     """Dominance of each pathway, ``D_i^h = max_k P_i^h(k)`` (equations 1 and 2).
 
-    A confidence, not a correctness: the sample's own label does not enter (but see ``reduce``).
-    With one-hot labels and the Euclidean distance ``P_max / P_min ≤ e^√2 = 4.11`` whatever f is,
-    so D is always close to 1/K and only ratios of D carry information.
+    It measures confidence, not correctness: the label of the sample is not used (but see
+    ``reduce``). With one-hot labels and the Euclidean distance ``P_max / P_min ≤ e^√2 = 4.11`` for
+    every f, so D is always close to 1/K and only ratios of D carry information.
 
-    Source: MBD, equations (1)-(2). Differs from the paper: ``space='prob'`` is the default, where
-    the text suggests logits in training and scores at test: probabilities do not change with the
-    arbitrary offset of the logits and make the training groups and the test weights one function.
+    Source: MBD, equations (1)-(2). Differs from the paper: the text suggests logits in training and
+    scores at test, the default is ``space='prob'`` for both. Probabilities do not depend on the
+    offset of the logits, and training groups and test weights are the same function.
 
     Args:
         num_classes: K.
         normalizer: what (1) is normalised over: 'classes', or 'batch_labels' (the labels of the
-            mini-batch, that of all ranks; training only).
+            global mini-batch; training only).
         labels: the label vectors ``y_k``: 'onehot'; 'centers' (class means of the features, one set
             a pathway, kept as an exponential moving average, one-hot at first); or the path of a
             .npy file with a matrix (K, D), D = K as ``f`` lies in the space of the scores.
         metric: 'euclidean' or 'sqeuclidean'.
-        space: what ``f`` is: 'prob' (softmax of the logits) or 'logits'.
-        center_logits: subtract the mean logit first, so that a constant added to all logits changes
-            nothing; only with ``space='logits'``.
+        space: the space of ``f``: 'prob' (softmax of the logits) or 'logits'.
+        center_logits: subtract the mean logit, which makes D independent of an offset; only with
+            ``space='logits'``.
         tau: divides the distance; above 0.
         reduce: 'max' (the paper) or 'target' (the probability of the true class; training only).
         tie: the pathway that gets the samples of equal dominance, 'global' or 'local'.
         momentum: weight of the old centre in the moving average, in [0, 1).
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
@@ -174,18 +174,18 @@ class Dominance(nn.Module):
 
     @property
     def needs_targets(self) -> bool:
-        """Whether the true labels are needed, so that it can't be used at test."""
+        """Whether the true labels are needed, which excludes use at test."""
         return self.normalizer == 'batch_labels' or self.reduce == 'target'
 
     @property
     def needs_one_class(self) -> str:
-        """By which setting each video must have one class in training; '' where it need not."""
+        """The setting that needs videos of one class in training; '' where none does."""
         if self.needs_targets:
             return f"dominance with normalizer='{self.normalizer}', reduce='{self.reduce}'"
         return "dominance with labels='centers'" if self.labels == 'centers' else ''
 
     def features(self, logits: Tensor) -> Tensor:
-        """``f``: what the distances are taken of.
+        """Compute ``f``, the vector that is compared with the labels.
 
         Args:
             logits: (N, K).
@@ -201,9 +201,9 @@ class Dominance(nn.Module):
     def forward(
         self, feats: Mapping[str, Tensor], targets: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Equations (1) and (2) for each pathway.
+        """Compute (1) and (2) for each pathway.
 
-        In training mode, with ``labels='centers'`` and targets, the centres move first.
+        In training mode, with ``labels='centers'`` and targets, the centres are updated first.
 
         Args:
             feats: ``f`` of each pathway, (N, D); see :meth:`features`.
@@ -241,7 +241,7 @@ class Dominance(nn.Module):
         return probs.gather(1, targets[:, None])[:, 0]
 
     def _move_centers(self, centers: Tensor, feats: Tensor, targets: Tensor) -> None:
-        """Move the centre of each class in the (global) batch towards the class's mean feature."""
+        """Update the centre of each class in the global batch with its mean feature."""
         onehot = nn.functional.one_hot(targets, len(centers)).to(feats)  # (N, K)
         sums, counts = onehot.T @ feats, onehot.sum(0)  # (K, D), (K,)
         all_reduce(sums)

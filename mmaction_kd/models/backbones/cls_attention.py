@@ -1,4 +1,4 @@
-"""Attention of one query, [CLS], that never forms the keys and values of the tokens."""
+"""Attention of one query, [CLS], without computing the keys and values of the tokens."""
 
 import torch
 from torch import Tensor
@@ -26,9 +26,8 @@ def cls_attention(
         \sum_j p_j (W_v x_j + b_v) &= W_v \sum_j p_j x_j + b_v \sum_j p_j
 
     so the cost falls from :math:`O(L D^2)` to :math:`O(D^2 + L D \cdot \text{heads})`, and the
-    result is the same. The sum :math:`\sum_j p_j` is 1 unless dropout has thinned it, and
-    :math:`q \cdot b_k` shifts all scores alike: it stays so that the bias keeps its (zero)
-    gradient, which DDP waits for.
+    result is the same. The sum :math:`\sum_j p_j` is 1 without dropout. :math:`q \cdot b_k` adds
+    the same number to all scores; it is kept because DDP waits for the (zero) gradient of the bias.
 
     Source: scaled dot-product attention, Vaswani et al. 2017, equation 1.
 
@@ -38,7 +37,7 @@ def cls_attention(
         key: Weight (D, D) and bias (D,) or None of the key projection.
         value: Weight (D, D) and bias (D,) or None of the value projection.
         num_heads: Number of heads; divides D.
-        keep: True for the tokens that are seen, (B, L); at least one a row. None: all.
+        keep: True for the tokens to attend to, (B, L); at least one a row. None: all.
         dropout: Probability of dropping an attention weight.
 
     Returns:
@@ -57,7 +56,7 @@ def cls_attention(
     probs = F.dropout(scores.softmax(2), dropout)
 
     pooled = probs @ tokens  # (B, heads, D)
-    # weight first: its gradient then has the weight's own layout and is not copied
+    # The weight is the first factor so that its gradient has its memory layout and is not copied.
     out = (value_weight.unflatten(0, per_head) @ pooled.permute(1, 2, 0)).permute(2, 0, 1)
     if value_bias is not None:
         out = out + probs.sum(2, keepdim=True) * value_bias.view(per_head)

@@ -1,4 +1,4 @@
-"""A ViT whose last block computes [CLS] alone."""
+"""A ViT with a last block that computes [CLS] alone."""
 
 from mmpretrain.models.backbones import VisionTransformer
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
@@ -12,11 +12,11 @@ from mmaction_kd.models.backbones.cls_attention import Projection, cls_attention
 class ClsOnlyEncoderLayer(TransformerEncoderLayer):
     """An mmpretrain ViT block that returns [CLS] alone, (B, L, D) -> (B, 1, D).
 
-    It takes over the parts of a block that is already built, under their own names, so that
-    checkpoints and the initialisation stay those of mmpretrain.
+    It reuses the modules of a built block under their own names, so that checkpoints and the
+    initialisation stay those of mmpretrain.
 
     Args:
-        layer: The block to take over.
+        layer: The block.
     """
 
     def __init__(self, layer: TransformerEncoderLayer) -> None:
@@ -31,7 +31,7 @@ class ClsOnlyEncoderLayer(TransformerEncoderLayer):
 
 
 def cls_row(attn: MultiheadAttention, tokens: Tensor) -> Tensor:
-    """The [CLS] row of an mmpretrain attention, (B, L, D) -> (B, 1, D)."""
+    """Compute the [CLS] row of an mmpretrain attention, (B, L, D) -> (B, 1, D)."""
     query, key, value = _split(attn.qkv.weight, attn.qkv.bias)
     attended = cls_attention(
         F.linear(tokens[:, 0], *query),
@@ -45,7 +45,7 @@ def cls_row(attn: MultiheadAttention, tokens: Tensor) -> Tensor:
 
 
 def _split(weight: Tensor, bias: Tensor | None) -> list[Projection]:
-    """The query, key and value parts of a fused projection, (3 D, D) -> 3 x (D, D)."""
+    """Split a fused projection into query, key and value, (3 D, D) -> 3 x (D, D)."""
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     return list(zip(weight.chunk(3), biases, strict=True))
 
@@ -53,8 +53,8 @@ def _split(weight: Tensor, bias: Tensor | None) -> list[Projection]:
 def narrow_last_block(vit: VisionTransformer) -> None:
     """Let the last block of a ViT compute only what its output [CLS] depends on.
 
-    The output stays the same; a twelfth of ViT-B's work goes. A ViT that is asked for other
-    tokens (any ``out_type`` but ``'cls_token'``) is left alone.
+    The output stays the same, at eleven twelfths of ViT-B's cost. A ViT with another ``out_type``
+    than ``'cls_token'`` is not changed.
 
     Args:
         vit: An mmpretrain ViT; its last block is replaced in place.

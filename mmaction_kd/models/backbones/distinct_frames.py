@@ -1,4 +1,4 @@
-"""Which frames of a batch are the same, bit by bit: a network need see each of them once only."""
+"""Find bit-equal frames of a batch, so that a network encodes each distinct frame only once."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 AT_ONCE = 16
-"""Frames that are looked at together; what is computed of them is as large as they are."""
+"""Frames compared at a time; the temporary tensors are as large as these frames."""
 
 
 @torch.compiler.disable
 def distinct_frames(frames: Tensor) -> tuple[Tensor, Tensor]:
     r"""Find the frames that are bit-equal to an earlier one.
 
-    A frame's number, with its memory as 64-bit integers :math:`b_j` and random odd :math:`w_j`,
-    always the same,
+    Equal frames have equal hashes. With the memory of a frame as 64-bit integers :math:`b_j`, and
+    fixed random odd :math:`w_j`, the hash is
 
     .. math:: h = \sum_j w_j \big( b_j \oplus (b_j \gg 32) \big) \mod 2^{64}
 
-    is that of an equal frame (the shift is for round values in the upper half of a word, whose
-    lower bits are zero and would stay so). A frame whose number stood before is compared with the
-    first one that had it, bit by bit, and is its own where they differ: no chance equality of two
-    numbers can pass off one frame as another.
+    The shift mixes in the upper half of a word: round floats have zeros in the lower bits. A frame
+    is then compared, bit by bit, with the first frame of the same hash, so a hash collision never
+    merges different frames.
 
-    On a GPU the processor waits once, for how many there are.
+    On a GPU this synchronises once, for the number of distinct frames.
 
     Args:
         frames: (B, C, H, W), of any type.
@@ -39,7 +38,7 @@ def distinct_frames(frames: Tensor) -> tuple[Tensor, Tensor]:
         (tensor([0, 1]), tensor([0, 1, 0]))
     """
     bits = _as_words(frames.detach().flatten(1))
-    earliest = _first_of_its_number(frame_numbers(bits))
+    earliest = _first_of_its_hash(frame_hashes(bits))
     same = torch.cat(
         [
             (rows == bits[first]).all(1)
@@ -53,15 +52,8 @@ def distinct_frames(frames: Tensor) -> tuple[Tensor, Tensor]:
     return is_first.nonzero()[:, 0], place[earliest]
 
 
-def frame_numbers(bits: Tensor) -> Tensor:
-    """The number h of each frame, see :func:`distinct_frames`.
-
-    Args:
-        bits: of each frame, (B, L), int64.
-
-    Returns:
-        (B,), int64.
-    """
+def frame_hashes(bits: Tensor) -> Tensor:
+    """Compute the hash h of each frame of :func:`distinct_frames`, (B, L) -> (B,), int64."""
     generator = torch.Generator().manual_seed(0)
     lowest, highest = torch.iinfo(torch.int64).min, torch.iinfo(torch.int64).max
     weights = torch.randint(lowest, highest, (bits.shape[1],), generator=generator) | 1
@@ -70,16 +62,16 @@ def frame_numbers(bits: Tensor) -> Tensor:
 
 
 def _as_words(values: Tensor) -> Tensor:
-    """The memory of each row as int64, filled up with zero bytes: (B, L) -> (B, words)."""
+    """View the memory of each row as int64, padded with zero bytes: (B, L) -> (B, words)."""
     memory = values.contiguous().view(torch.uint8)
     if memory.shape[1] % 8 or memory.storage_offset() % 8:
         memory = F.pad(memory, (0, -memory.shape[1] % 8))
     return memory.view(torch.int64)
 
 
-def _first_of_its_number(numbers: Tensor) -> Tensor:
-    """For each of (B,) numbers the smallest index of an equal one, without waiting for a GPU."""
-    ordered, order = numbers.sort(stable=True)
+def _first_of_its_hash(hashes: Tensor) -> Tensor:
+    """Return for each hash, (B,), the smallest index of an equal one, without a GPU sync."""
+    ordered, order = hashes.sort(stable=True)
     starts = torch.ones_like(ordered, dtype=torch.bool)
     starts[1:] = ordered[1:] != ordered[:-1]
     rank = torch.arange(len(ordered), device=ordered.device)

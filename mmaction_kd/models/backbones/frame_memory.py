@@ -1,4 +1,4 @@
-"""Vectors of frames that a network has seen, kept from one window of a stream to the next."""
+"""Cache of frame vectors, kept from one window of a stream to the next."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CAPACITY = 2048
 
 
 class FrameMemory:
-    """The latest vectors of one network, by the content of the image.
+    """LRU cache of the vectors of one network, by the content of the image.
 
-    The key is a 256-bit digest of the normalised image. A vector is therefore found only for the
-    same crop, normalised in the same way, and no frame numbers need be passed through the model.
-    The network's weights must not change meanwhile.
+    The key is a 256-bit digest of the normalised image. So a hit is the same crop with the same
+    normalisation, and the model needs no frame numbers. The weights of the network must not change
+    meanwhile.
 
     Args:
-        capacity: vectors; the one that was used least recently goes first.
+        capacity: vectors; the least recently used one is evicted first.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -46,7 +46,7 @@ class FrameMemory:
         if new:
             found.update(zip(new, encode(images[list(new.values())]), strict=True))
         for key in keys:
-            # A row of its own memory: a view would keep the whole batch.
+            # A view would keep the memory of the complete batch alive.
             self._vectors[key] = found[key].clone() if key in new else found[key]
             self._vectors.move_to_end(key)
         while len(self._vectors) > self.capacity:
@@ -56,7 +56,7 @@ class FrameMemory:
 
 @contextmanager
 def remember_frames(memories: Mapping[nn.Module, FrameMemory]) -> Iterator[None]:
-    """Let networks use their memories, within the context.
+    """Let networks use their memories within the context.
 
     Args:
         memories: maps a :class:`~mmaction_kd.models.backbones.VTN` to its own memory.
@@ -71,5 +71,5 @@ def remember_frames(memories: Mapping[nn.Module, FrameMemory]) -> Iterator[None]
 
 
 def _rows_of_bytes(images: Tensor) -> np.ndarray:
-    """The memory of each image, (B, bytes), uint8."""
+    """Return the memory of each image, (B, bytes), uint8."""
     return images.detach().flatten(1).contiguous().view(torch.uint8).cpu().numpy()

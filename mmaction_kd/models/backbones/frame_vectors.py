@@ -12,16 +12,16 @@ from mmaction_kd.models.backbones.frame_memory import FrameMemory
 
 
 def vectors_from(backbone: nn.Module, owner: str) -> int:
-    """Make a 2D backbone give one vector an image: the last output, a map's mean over places.
+    """Make a 2D backbone return one vector an image: its last output, averaged over positions.
 
-    By a forward hook, not a wrapper: the keys of the checkpoint stay those of the backbone.
+    A forward hook, not a wrapper, does it: the keys of the checkpoint stay those of the backbone.
 
     Args:
         backbone: Takes images (B, 3, H, W).
         owner: The component that the user configures, for the error.
 
     Returns:
-        Width D of the vectors, found by one small image.
+        Width D of the vectors, found with one small image.
     """
     backbone.register_forward_hook(functools.partial(_to_vectors, owner))
     training = backbone.training
@@ -45,10 +45,10 @@ def encode_clips(
     Args:
         backbone: Prepared by :func:`vectors_from`.
         imgs: Clips, (N V, C, T, H, W).
-        training: Of the model. A test is eval mode without gradients.
-        share_frames: Whether in a test each distinct frame of several clips is encoded once only.
-        frames_at_once: Frames that the backbone sees at once in a test. None: all.
-        memory: Vectors of earlier frames of a stream, which are looked up in a test.
+        training: Training mode of the model. A test is eval mode without gradients.
+        share_frames: Whether a test encodes each distinct frame of several clips only once.
+        frames_at_once: Batch size of the backbone in a test, in frames. None: all.
+        memory: Cached vectors of earlier frames of a stream, used in a test.
 
     Returns:
         (N V, T, D).
@@ -67,7 +67,7 @@ def encode_clips(
 def _test_vectors(
     backbone: nn.Module, images: Tensor, share: bool, at_once: int, memory: FrameMemory | None
 ) -> Tensor:
-    """Some frames at a time: (B, C, H, W) -> (B, D)."""
+    """Encode ``at_once`` frames at a time: (B, C, H, W) -> (B, D)."""
 
     def encode(images: Tensor) -> Tensor:
         return torch.cat([backbone(some) for some in images.split(at_once)])

@@ -1,4 +1,4 @@
-"""A frozen 2D backbone that takes frames, or what was stored of them."""
+"""A frozen 2D backbone that takes frames, or their stored features."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS
 
 TAG_SIZE = 4
-"""Channels of a stored feature that say by which encoder it was made: 64 bits."""
+"""Channels of a stored feature that hold the tag of its encoder: 64 bits."""
 
 
 @MODELS.register_module()
 class FrozenFrameEncoder(BaseModule):
     """A 2D backbone that is not trained, as the ``spatial_backbone`` of VTN or TemporalConvNet.
 
-    As it is frozen, its features of a video can be computed once and stored
-    (:class:`~mmaction_kd.datasets.transforms.LoadFrameFeatures`). It takes either: frames, as in a
-    prediction, or stored features, as in a training. A stored feature ends with a tag, 64 bits of
-    :attr:`fingerprint`, and one of another encoder is refused: other weights, another backbone, or
-    another normalisation.
+    Its features can be computed once and stored
+    (:class:`~mmaction_kd.datasets.transforms.LoadFrameFeatures`). Its input is frames, as in
+    prediction, or stored features, as in training. A stored feature ends with a tag, 64 bits of
+    :attr:`fingerprint`, and is refused if the weights, the backbone or the normalisation differ.
 
-    It normalises frames itself, so the data preprocessor of its recognizer must not: give that
-    neither ``mean`` nor ``std``. It is always in eval mode. Its weights are part of the checkpoint
-    of its recognizer, which needs no other file in a test.
+    It normalises frames itself, so the data preprocessor of its recognizer must have neither
+    ``mean`` nor ``std``. It is always in eval mode. Its weights are part of the checkpoint of its
+    recognizer, so testing needs no other file.
 
     Args:
         backbone: Config of any 2D backbone, with its weights as ``init_cfg``.
-        mean: Of the frames, for each channel in RGB order, in [0, 255].
-        std: Likewise.
+        mean: Mean of each channel of the frames in RGB order, in [0, 255].
+        std: Standard deviation of each channel, above 0.
         init_cfg: MMEngine's; the weights are those of ``backbone``.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If ``mean`` and ``std`` are not three numbers each, or out of range.
     """
 
@@ -68,14 +67,14 @@ class FrozenFrameEncoder(BaseModule):
         self.backbone.requires_grad_(False)
         self.width = vectors_from(self.backbone, 'FrozenFrameEncoder')
         plain = ConfigDict(backbone).to_dict()
-        plain.pop('init_cfg', None)  # where the weights come from does not matter, they do
+        plain.pop('init_cfg', None)  # the weights matter, not where they come from
         settings = [plain, list(map(float, mean)), list(map(float, std))]
         self._settings = json.dumps(settings, sort_keys=True, default=str)
         self._fingerprint = ''
         self.train(self.training)
 
     def train(self, mode: bool = True) -> FrozenFrameEncoder:
-        """Stay in eval mode. Weights that came in since are seen at the next fingerprint."""
+        """Stay in eval mode. The next fingerprint is computed anew, as weights may have changed."""
         self.training = mode
         self.backbone.train(False)
         self._fingerprint = ''
@@ -90,26 +89,19 @@ class FrozenFrameEncoder(BaseModule):
         return self._fingerprint
 
     def tag(self) -> Tensor:
-        """The first 64 bits of :attr:`fingerprint` as whole numbers below 2^16, (4,), float32."""
+        """Return the first 64 bits of :attr:`fingerprint` as integers below 2^16, (4,), float32."""
         words = [self.fingerprint[4 * i : 4 * i + 4] for i in range(TAG_SIZE)]
         return torch.tensor([float(int(word, 16)) for word in words])
 
     @torch.no_grad()
     def features_to_store(self, frames: Tensor) -> Tensor:
-        """Features with their tag.
-
-        Args:
-            frames: RGB in [0, 255], (B, 3, H, W).
-
-        Returns:
-            (B, D + 4), float32.
-        """
+        """Compute tagged features of RGB frames, (B, 3, H, W) in [0, 255]: (B, D + 4), float32."""
         feats = self(frames).float()
         return torch.cat([feats, self.tag().to(feats).expand(len(feats), -1)], 1)
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
-        """Encode frames, or take the features that are stored.
+        """Encode frames, or unpack stored features.
 
         Args:
             frames: RGB in [0, 255], (B, 3, H, W), or stored features, (B, D + 4, 1, 1).
@@ -118,15 +110,15 @@ class FrozenFrameEncoder(BaseModule):
             (B, D).
 
         Raises:
-            ValueError: If they are neither, or another encoder's features.
+            ValueError: If the input is neither, or holds features of another encoder.
         """
         if frames.shape[1] == 3:
             return self.backbone((frames - self.mean) / self.std)
         if frames.shape[1:] != (self.width + TAG_SIZE, 1, 1):
             raise ValueError(
                 'FrozenFrameEncoder: its input must be frames (B, 3, H, W) or stored features '
-                f'(B, {self.width + TAG_SIZE}, 1, 1), got {tuple(frames.shape)}; are they of '
-                'another backbone?'
+                f'(B, {self.width + TAG_SIZE}, 1, 1), got {tuple(frames.shape)}; features of '
+                'another backbone have another width.'
             )
         feats, tags = frames.flatten(1).split([self.width, TAG_SIZE], 1)
         if not (frames.is_meta or (tags == self.tag().to(tags)).all()):

@@ -22,7 +22,7 @@ def dense_window_attention(
     keep: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    r"""Each frame attends to [CLS] and to the frames at most ``reach`` away; one dense mask.
+    r"""Attend from each frame to [CLS] and the frames at most ``reach`` away; one dense mask.
 
     .. math:: \text{softmax over } \{0\} \cup \{j : |i - j| \le \text{reach}\}
 
@@ -32,7 +32,7 @@ def dense_window_attention(
         query: Projected frames, scaled by the attention itself, (B, T, heads, d).
         key: Projected [CLS] and frames, (B, 1 + T, heads, d).
         value: As ``key``.
-        reach: Frames seen on each side.
+        reach: Frames attended to on each side.
         keep: False for padding, (B, 1 + T); [CLS] is never padding. None: no padding.
         dropout: Probability of dropping an attention weight.
 
@@ -41,7 +41,7 @@ def dense_window_attention(
     """
     frame = torch.arange(query.shape[1], device=query.device)
     near = (frame[:, None] - frame).abs() <= reach  # (T, T)
-    mask = F.pad(near, (1, 0), value=True)  # [CLS] is near to every frame
+    mask = F.pad(near, (1, 0), value=True)  # every frame attends to [CLS]
     if keep is not None:
         mask = mask & keep[:, None, None]  # (B, 1, T, 1 + T)
     return _attend(query, key, value, mask, dropout)
@@ -55,7 +55,7 @@ def block_window_attention(
     keep: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """The same as :func:`dense_window_attention` with memory linear in T.
+    """Compute :func:`dense_window_attention` with memory linear in T.
 
     The frames are cut into blocks. The queries of one block see one span of keys: [CLS], the
     ``reach`` frames before the block, the block, and the ``reach`` frames after it::
@@ -67,14 +67,15 @@ def block_window_attention(
 
     Blocks then are just more sequences in the batch: (B, T, ...) -> (B x blocks, 64, ...).
 
-    Takes and returns what :func:`dense_window_attention` does.
+    Arguments and output are those of :func:`dense_window_attention`.
     """
     batch, frames = query.shape[:2]
     blocks = -(-frames // BLOCK)
     tail = blocks * BLOCK - frames
     span = BLOCK + 2 * reach
 
-    def spans(tokens: Tensor) -> Tensor:  # (B, 1 + T, heads, d) -> (B x blocks, 1 + span, heads, d)
+    def spans(tokens: Tensor) -> Tensor:
+        # (B, 1 + T, heads, d) -> (B x blocks, 1 + span, heads, d)
         near = F.pad(tokens[:, 1:], (0, 0, 0, 0, reach, reach + tail)).unfold(1, span, BLOCK)
         near = near.permute(0, 1, 4, 2, 3)  # (B, blocks, heads, d, span) -> (.., span, heads, d)
         cls = tokens[:, None, :1].expand(-1, blocks, -1, -1, -1)
@@ -104,11 +105,11 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, dropout: fl
 
 
 class LongformerEmbeddings(nn.Module):
-    """Adds where a token stands and what it is: LayerNorm(x + position + type), then dropout.
+    """Add position and type embeddings: LayerNorm(x + position + type), then dropout.
 
     The last two rows of the position table are those of [CLS] and of padding, so positions wrap
-    modulo ``max_positions - 2``. The row of padding is zero and unused: padded frames are masked
-    wherever they stand. Token type 1 is [CLS], 0 a frame.
+    modulo ``max_positions - 2``. The row of padding is zero and unused: padded frames are masked.
+    Token type 1 is [CLS], 0 a frame.
 
     Args:
         embed_dims: Width D of a token.
@@ -134,15 +135,15 @@ class LongformerEmbeddings(nn.Module):
 class LongformerAttention(nn.Module):
     """Frames attend locally; [CLS] attends to everything, with projections of its own.
 
-    A local query of [CLS] would be thrown away, so none is computed; its local key and value
-    serve the frames.
+    The local query of [CLS] would not be used, so it is not computed. The frames use its local key
+    and value.
 
     Args:
         embed_dims: Width D of a token.
         num_heads: Number of heads; divides D.
         window_size: Frames in the window, both sides together.
         drop_rate: Probability of dropping an attention weight.
-        cls_only: Compute the row of [CLS] alone. The local projections then take no part.
+        cls_only: Compute the row of [CLS] alone, without the local projections.
     """
 
     def __init__(
@@ -317,7 +318,7 @@ class LongformerEncoder(BaseModule):
 
         Returns:
             [CLS] alone, (B, 1, D), or with ``cls_only=False`` all tokens, (B, 1 + T, D). The
-            outputs of padded frames mean nothing.
+            outputs of padded frames are undefined.
         """
         x = self.embeddings(tokens, frame_inds)
         for layer in self.layers:

@@ -10,7 +10,7 @@ from mmaction_kd.registry import MODELS
 
 
 def mid_channels(in_channels: int, out_channels: int, kernel_t: int, kernel_s: int) -> int:
-    r"""Width between the two halves that gives them the parameters of the 3D convolution.
+    r"""Compute the width between the two halves that keeps the parameters of the 3D convolution.
 
     .. math:: M = \lfloor \frac{t d^2 N_{in} N_{out}}{d^2 N_{in} + t N_{out}} \rfloor
 
@@ -110,7 +110,7 @@ class R2Plus1d50(BaseModule):
     """R(2+1)D-50 of 3D-ResNets: the local pathway of MBD.
 
     ===========  =====================  ====================================
-    part         for 16 x 112 x 112     what
+    part         for 16 x 112 x 112     layers
     ===========  =====================  ====================================
     ``conv1``    64 x 16 x 56 x 56      (1, 7, 7) stride 2, then (7, 1, 1)
     ``maxpool``  64 x 8 x 28 x 28       3 x 3 x 3, stride 2
@@ -120,20 +120,20 @@ class R2Plus1d50(BaseModule):
     ``layer4``   2048 x 1 x 4 x 4       3 bottlenecks, stride 2
     ===========  =====================  ====================================
 
-    Strides act in space and in time. It is another network than MMAction2's ``ResNet2Plus1d`` of
-    depth 50, which also factorises the 1x1x1 convolutions and keeps more frames.
+    Strides act in space and in time. MMAction2's ``ResNet2Plus1d`` of depth 50 is another network:
+    it also factorises the 1x1x1 convolutions and keeps more frames.
 
     Source: Kataoka et al., Would Mega-scale Datasets Further Enhance Spatiotemporal 3D CNNs?,
     2020, and its code; the factorisation: Tran et al. 2018.
 
     Args:
         frozen_stages: Freeze the stem and this many of the four layers (0: the stem alone,
-            -1: nothing); their BN keeps its statistics.
-        norm_eval: Keep the statistics of every BN.
+            -1: nothing), with the statistics of their BN.
+        norm_eval: Freeze the statistics of every BN.
         init_cfg: MMEngine's. None: He initialisation by fan-out.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If ``frozen_stages`` is not in [-1, 4].
 
     Example:
@@ -153,7 +153,7 @@ class R2Plus1d50(BaseModule):
         if not -1 <= frozen_stages <= 4:
             raise ValueError(
                 f'R2Plus1d50: frozen_stages must be in [-1, 4], got {frozen_stages}; '
-                '-1 freezes nothing, 0 the stem, 4 the whole backbone.'
+                '-1 freezes nothing, 0 the stem, 4 the complete backbone.'
             )
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.conv1 = Conv2Plus1d(3, 64, kernel_t=7, kernel_s=7, stride_t=1, stride_s=2)
@@ -171,11 +171,10 @@ class R2Plus1d50(BaseModule):
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 
     def train(self, mode: bool = True) -> 'R2Plus1d50':
-        """Switch the mode; what is frozen and, with ``norm_eval``, every BN stays in eval mode."""
+        """Switch the mode; frozen stages and, with ``norm_eval``, every BN stay in eval mode."""
         super().train(mode)
         norms = [module for module in self.modules() if isinstance(module, _BATCH_NORM)]
-        still = self._frozen() + (norms if self.norm_eval else [])
-        for module in still:
+        for module in self._frozen() + (norms if self.norm_eval else []):
             module.eval()
         return self
 

@@ -18,8 +18,8 @@ class TemporalConvNet(BaseModule):
     .. math:: x^0 = W \phi(\text{frames}), \quad
         x^{l+1} = x^l + \text{Dropout}(\text{ReLU}(\text{BN}(\text{conv}(x^l))))
 
-    A stack of L layers of kernel k relates 1 + L (k - 1) frames. Its output is a map with places
-    1 x 1, for the heads of 3D CNNs.
+    L layers of kernel k have a receptive field of 1 + L (k - 1) frames. The output is a map of
+    1 x 1 positions, for the heads of 3D CNNs.
 
     Features for distillation, by module path: ``spatial_backbone`` (N V T, width of the backbone),
     ``layers.<i>`` (N V, D, T, 1, 1).
@@ -29,12 +29,12 @@ class TemporalConvNet(BaseModule):
             (:class:`~mmaction_kd.models.backbones.FrozenFrameEncoder`).
         channels: Width D of the convolutions.
         num_layers: L, at least 1.
-        kernel_size: k, frames that a convolution sees; odd.
-        drop_rate: Probability of dropping a feature, in front of and in each layer.
+        kernel_size: k, in frames; odd.
+        drop_rate: Probability of dropping a feature, before and in each layer.
         init_cfg: MMEngine's.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If a setting is out of range, or ``kernel_size`` is even.
     """
 
@@ -55,8 +55,8 @@ class TemporalConvNet(BaseModule):
         check_range('TemporalConvNet', 'drop_rate', drop_rate, 0, 1)
         if kernel_size % 2 == 0:
             raise ValueError(
-                f'TemporalConvNet: kernel_size must be odd, got {kernel_size}; a frame has as many '
-                'neighbours before as behind.'
+                f'TemporalConvNet: kernel_size must be odd, got {kernel_size}; the window is '
+                'centred on a frame.'
             )
         self.spatial_backbone = MODELS.build(spatial_backbone)
         width = vectors_from(self.spatial_backbone, 'TemporalConvNet')
@@ -105,5 +105,5 @@ class ResidualConv(nn.Module):
         self.dropout = nn.Dropout(drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N V, D, T, 1, 1) -> the same."""
+        """(N V, D, T, 1, 1) -> (N V, D, T, 1, 1)."""
         return x + self.dropout(self.conv(x))

@@ -1,4 +1,4 @@
-"""VTN: a 2D backbone sees each frame, a Longformer relates the frames in time."""
+"""VTN: a 2D backbone encodes each frame, a Longformer relates the frames in time."""
 
 import torch
 from mmengine.model import BaseModule
@@ -32,24 +32,23 @@ class VTN(BaseModule):
     the last one (N V, 1, D) unless ``cls_only=False``), [CLS] always first.
 
     In a test (eval mode, without gradients) the clips of a video overlap, and a short video is
-    looped: of several clips the spatial backbone then sees each distinct frame once
-    (:func:`~mmaction_kd.models.backbones.distinct_frames.distinct_frames`), and its rows are those
-    of the distinct frames. Frames are shared among the views that come together, so bound the
-    memory by ``frames_at_once``, not by ``max_testing_views``.
+    looped. The spatial backbone then encodes each distinct frame only once
+    (:func:`~mmaction_kd.models.backbones.distinct_frames.distinct_frames`); its rows are those of
+    the distinct frames. Only views of one call share frames, so bound the memory with
+    ``frames_at_once``, not with ``max_testing_views``.
 
     Source: Neimark et al., Video Transformer Network, 2021; the paper MBD, section 2.1.
-    Differs from VTN: positions are relative to the clip. The frame indices of the whole video,
-    which VTN uses in its full-video test, are beyond those that training has seen.
+    Differs from VTN: positions are relative to the clip. VTN uses frame indices of the complete
+    video in its full-video test, which exceed those of training.
 
     Args:
         spatial_backbone: Config of a 2D backbone of mmpretrain or MMAction2. None: ViT-B/16.
         embed_dims: Width D of the temporal encoder. Where the backbone has another width, a
             linear projection leads to it (ResNet-50's 2048 is not divisible by 12 heads).
-        position_ids: Row of the position table that a frame takes. 'order': 0, 1, ..., T - 1,
-            the order of the tokens, so that a model fine-tuned at another stride finds the rows
-            that pre-training has trained. 'frame_index': 0, ``frame_interval``, 2
-            ``frame_interval``, ..., its distance from the start of the clip: what the published
-            VTN was trained with.
+        position_ids: Row of the position table for each frame. 'order': 0, 1, ..., T - 1, the
+            order of the tokens, so that fine-tuning at another stride uses the pre-trained rows.
+            'frame_index': 0, ``frame_interval``, 2 ``frame_interval``, ..., the distance from the
+            start of the clip, with which the published VTN was trained.
         frame_interval: Frames of the video from one input frame to the next, as in
             ``SampleFrames``; used by 'frame_index' only.
         num_layers: Layers of the temporal encoder.
@@ -59,14 +58,14 @@ class VTN(BaseModule):
         attn_drop_rate: Its probability of dropping an attention weight.
         max_positions: Rows of its position table; positions wrap modulo two less.
         cls_only: The last block of a ViT and of the temporal encoder compute only what the
-            output depends on. False: hooks see all of their tokens.
-        share_frames: Whether frames are shared in a test. False: each clip on its own.
-        frames_at_once: Frames that the spatial backbone sees at once in a test, at least 1. None:
-            all. Under FSDP, where all ranks must call it equally often, leave it None.
+            output depends on. False: they output all tokens, for hooks.
+        share_frames: Whether a test encodes each distinct frame of several clips only once.
+        frames_at_once: Batch size of the spatial backbone in a test, in frames, at least 1. None:
+            all; required under FSDP, where all ranks must call it equally often.
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If a setting is not among its choices or out of range, ``num_heads`` does not
             divide ``embed_dims``, or ``window_size`` is odd.
 
@@ -134,7 +133,7 @@ class VTN(BaseModule):
 
         Args:
             imgs: Normalised clips, (N V, C, T, H, W).
-            frame_inds: Position of each frame, (N V, T). None: as ``position_ids`` says.
+            frame_inds: Position of each frame, (N V, T). None: see ``position_ids``.
             keep: False for frames that are padding, (N V, T). None: no padding.
 
         Returns:

@@ -13,21 +13,20 @@ from mmaction_kd.registry import MODELS
 
 @MODELS.register_module()
 class DistillDataPreprocessor(BaseDataPreprocessor):
-    """Give the student what its own preprocessor makes, and each teacher what it was trained on.
+    """Preprocess the clips of the student and of each teacher by their own preprocessors.
 
     A pipeline packs one clip for all, or one for each (:class:`PathwayPipelines` with a pipeline
-    ``student`` and one for each teacher). Teachers without a preprocessor of their own take the
-    student's. Neither may blend videos (Mixup, CutMix) in training: which teacher is responsible
-    follows from the one class of a video.
+    ``student`` and one for each teacher). Teachers without a preprocessor use the student's. None
+    may blend videos (Mixup, CutMix): the one class of a video decides which teacher is responsible.
 
     Args:
         student: a built preprocessor (which may be shared with the student).
         teachers: for each teacher a built preprocessor, or None for the student's.
-        teachers_in_test: whether the teachers see test videos, too.
-        teachers_in_training: False where what they say is stored.
+        teachers_in_test: whether the teachers run at test, too.
+        teachers_in_training: False if their logits are stored.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a preprocessor blends, or a batch lacks the student's or a teacher's clips.
     """
 
@@ -42,8 +41,7 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         super().__init__()
         if not isinstance(student, BaseDataPreprocessor):
             raise TypeError(
-                'DistillDataPreprocessor: student must be a preprocessor that is built, got '
-                f'{student!r}.'
+                f'DistillDataPreprocessor: student must be a built preprocessor, got {student!r}.'
             )
         self.student = student
         self.teachers = tuple(teachers)
@@ -67,8 +65,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
             training: whether the batch is for training.
 
         Returns:
-            The same keys. ``inputs`` is one tensor with a leading N where all see the same, else a
-            dict of such, ``student`` and the names of the teachers.
+            The same keys. ``inputs`` is one tensor with a leading N that all share, or a dict of
+            such with the keys ``student`` and the names of the teachers.
 
         Raises:
             ValueError: clips are missing.

@@ -15,8 +15,8 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
     """Give each pathway's inputs to that pathway's own preprocessor.
 
     The batch is moved to the device once, here; a pathway's preprocessor stacks and normalises.
-    None of them may blend (Mixup, CutMix): each would mix other videos with other weights, so
-    the pathways would no longer look at one sample with one label.
+    None may blend (Mixup, CutMix): each would mix other videos with other weights, and the pathways
+    would no longer share one sample and label.
 
     Args:
         pathways: Maps each pathway's name to its preprocessor: a built
@@ -71,7 +71,7 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
                 f'PathwayDataPreprocessor: inputs must hold the pathways {sorted(self.pathways)}, '
                 f'got {got}; use the same names in PathwayPipelines and in the model.'
             )
-        # `preprocess`, not `forward`: a shared preprocessor may still name another device.
+        # `preprocess`, not `forward`: a shared preprocessor may still be on another device.
         stacked = {
             name: preprocessor.preprocess(  # type: ignore[operator]  # ModuleDict: any Module
                 list(inputs[name]), data['data_samples'], training

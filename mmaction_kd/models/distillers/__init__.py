@@ -1,4 +1,4 @@
-"""Students and their teachers."""
+"""Models that train a student with teachers."""
 
 from mmaction_kd.models.distillers.dual_teacher_distiller import DualTeacherDistiller
 

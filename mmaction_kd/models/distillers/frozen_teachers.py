@@ -10,7 +10,7 @@ from torch import nn
 
 
 class FrozenTeachers(dict[str, BaseModel]):
-    """Recognizers by name, in eval mode for good and without gradients.
+    """Recognizers by name, always in eval mode and without gradients.
 
     As a plain attribute of a module, a dict is not part of the module tree. So none of its weights
     is a parameter of the distiller, in the optimizer, in DDP's buckets or in the checkpoint, and
@@ -19,12 +19,7 @@ class FrozenTeachers(dict[str, BaseModel]):
     """
 
     def add(self, name: str, teacher: BaseModel) -> None:
-        """Freeze a teacher.
-
-        Args:
-            name: its name.
-            teacher: the recognizer.
-        """
+        """Add a recognizer, frozen."""
         teacher.eval()
         self[name] = teacher.requires_grad_(False)
 
@@ -33,14 +28,7 @@ class FrozenTeachers(dict[str, BaseModel]):
 
 
 def weights_hash(module: nn.Module) -> str:
-    """A number that tells two sets of weights apart.
-
-    Args:
-        module: the model.
-
-    Returns:
-        SHA-256 of names, shapes, types and bytes of all weights and persistent buffers, in hex.
-    """
+    """Return the SHA-256 of names, types, shapes and bytes of all weights and buffers, in hex."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         value = value.detach().cpu().contiguous()

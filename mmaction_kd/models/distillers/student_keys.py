@@ -1,4 +1,4 @@
-"""A distiller's checkpoint is its student's: the names of its weights are those of the student."""
+"""Name the weights of a distiller as in its student, so that the checkpoint is the student's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ STUDENT = 'student.'
 
 
 def name_weights_as_the_students(distiller: nn.Module) -> None:
-    """Leave the prefix ``student.`` out of the names in ``state_dict()``, and read them so.
+    """Drop the prefix ``student.`` from the names in ``state_dict()``, and load such names.
 
-    Works through the hooks of the state dict, which torch and MMEngine (that has its own functions
-    for saving and loading) both call, and for a distiller inside of DDP or EMA.
+    By state dict hooks, which both torch and MMEngine's own functions call, also for a distiller
+    inside of DDP or EMA.
 
     Args:
         distiller: a module whose child ``student`` is the student.
@@ -40,5 +40,5 @@ def _add_prefix(distiller: nn.Module, state: dict, prefix: str, *_: object) -> N
 
 
 def _join(prefix: str, name: str) -> str:
-    """``prefix`` ends in a dot, which a name of a module without parameters has not."""
+    # `prefix` ends in a dot, but the name of a module in the metadata does not.
     return prefix + name if name else prefix.rstrip('.')

@@ -20,13 +20,12 @@ from mmaction_kd.registry import MODELS
 def fusion_weights(
     dominance: Mapping[str, Tensor], kind: str | Mapping[str, float] = 'ratio'
 ) -> dict[str, Tensor]:
-    """Equation (15): ``w^h = D^h / (D^l + D^g)``.
+    """Compute (15): ``w^h = D^h / (D^l + D^g)``.
 
     Args:
         dominance: D of each pathway, (N,).
-        kind: 'ratio' (15); 'softmax' of the D's, all but indistinguishable from averaging as D is
-            near 1/K; 'average', a baseline; or one fixed number for each pathway, another; they are
-            divided by their sum.
+        kind: 'ratio' (15); 'softmax' of the D's, close to averaging as D is near 1/K; or a
+            baseline: 'average', or fixed numbers, which are divided by their sum.
 
     Returns:
         For each pathway w, (N,).
@@ -47,7 +46,7 @@ def fusion_weights(
 def combine_scores(
     probs: Mapping[str, Tensor], weights: Mapping[str, Tensor], how: str = 'sum'
 ) -> Tensor:
-    """Equation (14): ``S_i = Σ_h w_i^h f_i^h``; or the maximum over h, made to sum to 1 again.
+    """Compute (14): ``S_i = Σ_h w_i^h f_i^h``; or the maximum over h, renormalised.
 
     Args:
         probs: f of each pathway, (N, K), rows sum to 1.
@@ -68,8 +67,8 @@ def combine_scores(
 class AdaptiveFusionHead(FusionHead):
     """Fuse the scores of the pathways, ``S_i = w_i^l f_i^l + w_i^g f_i^g``.
 
-    f is the mean over views of a pathway's softmax; w comes from its dominance (no true label
-    enters). With the default dominance w lies in [0.2, 0.8]. Nothing is trained.
+    f is the mean over views of a pathway's softmax; w comes from its dominance, without the
+    true label. With the default dominance w lies in [0.2, 0.8]. Nothing is trained.
 
     Source: MBD, equations (14)-(15). The other ``weights`` and ``combine`` are baselines of Fig. 6.
 
@@ -79,15 +78,14 @@ class AdaptiveFusionHead(FusionHead):
             numbers, (local, global).
         dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`.
         combine: 'sum' (14) or 'max', see :func:`combine_scores`.
-        gate: dominance of the local pathway, in [0, 1], from which on its scores alone are the
-            answer of a validation or test, so that the global pathway need not run; see
-            tools/analysis_tools/gate_threshold.py. None: both pathways see every video. Not in the
-            paper. Not for FSDP, where all ranks must run a pathway equally often.
+        gate: local dominance in [0, 1] at and above which a validation or test uses the local
+            scores and skips the global pathway; see tools/analysis_tools/gate_threshold.py. None:
+            both pathways run on every video. Not in the paper. Not for FSDP, where all ranks must
+            run a pathway equally often.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
-        ValueError: a setting is not among its choices or out of range, or needs what is not there
-            at test.
+        TypeError: a setting has the wrong type.
+        ValueError: a setting is not among its choices or out of range, or needs labels at test.
     """
 
     @checked_options
@@ -122,7 +120,7 @@ class AdaptiveFusionHead(FusionHead):
         targets: Tensor | None = None,
         feats: Mapping[str, Tensor] | None = None,
     ) -> FusedScores:
-        """Equations (14) and (15); see the base class."""
+        """Compute (14) and (15); see the base class."""
         dominance = self.dominances(probs, targets)
         weights = fusion_weights(dominance, self.weights)
         return FusedScores(combine_scores(probs, weights, self.combine), weights, dominance)

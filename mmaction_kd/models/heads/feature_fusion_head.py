@@ -24,16 +24,16 @@ from mmaction_kd.registry import MODELS
 
 @MODELS.register_module()
 class FeatureFusionHead(FusionHead):
-    """Classify what two pathways see, by a classifier on both last features.
+    """Classify the joined last features of two pathways.
 
     ::
 
         S_i = mean over views of softmax(W dropout(join(x_iv^l, x_iv^g)))
         fused/loss_cls = cross-entropy of the mean logits over views
 
-    ``join`` is a :class:`~mmaction_kd.models.heads.feature_joins.FeatureJoin`. The weights of
-    equation (15) are still reported, from the pathways' own scores, but have no part in S.
-    The cross-entropy is of class indices; soft labels (Mixup, CutMix) are refused.
+    ``join`` is a :class:`~mmaction_kd.models.heads.feature_joins.FeatureJoin`. The weights of (15)
+    are reported from the pathways' own scores, but not used in S. The cross-entropy is of class
+    indices; soft labels (Mixup, CutMix) are refused.
 
     Source: baselines of MBD, Fig. 6, whose settings the paper does not give.
 
@@ -41,13 +41,13 @@ class FeatureFusionHead(FusionHead):
         num_classes: K.
         join: config of the join, such as ``dict(type='mmaction_kd.BilinearJoin', rank=512)``.
         dropout_ratio: probability of dropping a joined feature.
-        detach: the pathways learn as if this head were not there. False: from its loss, too.
+        detach: stop the gradient of this head's loss at the pathways.
         init_std: standard deviation of the classifier's initial weights.
-        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`, for the weights
-            that are reported.
+        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`, for the reported
+            weights.
 
     Raises:
-        TypeError: a setting is of another type than the signature says, or ``join`` is no join.
+        TypeError: a setting has the wrong type, or ``join`` is no join.
         ValueError: a setting is not among its choices or out of range.
     """
 
@@ -76,7 +76,7 @@ class FeatureFusionHead(FusionHead):
 
     @property
     def needs_one_class(self) -> str:
-        """The cross-entropy needs it."""
+        """The cross-entropy."""
         return f'the cross-entropy of {type(self).__name__}'
 
     def build_layers(self, feat_dims: Mapping[str, int]) -> None:
@@ -85,7 +85,7 @@ class FeatureFusionHead(FusionHead):
         self.fc_cls = nn.Linear(self.join.out_dims, self.num_classes)
 
     def init_weights(self) -> None:
-        """N(0, ``init_std``) weights and zero biases in the classifier."""
+        """Initialise the classifier with N(0, ``init_std``) weights and zero biases."""
         normal_init(self.fc_cls, std=self.init_std)
 
     def forward(
@@ -110,15 +110,7 @@ class FeatureFusionHead(FusionHead):
         targets: Tensor,
         feats: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Cross-entropy of the fused logits.
-
-        Args:
-            probs: see :meth:`forward`.
-            targets: class index of every sample, (N,).
-            feats: see :meth:`forward`.
-
-        Returns:
-            Scalars: ``loss_cls``, and ``top1_acc``, a ratio in [0, 1].
+        """Compute the cross-entropy of the fused logits; see the base class.
 
         Raises:
             ValueError: the scores are not (N, K), a target is no class index, or the pathways have
@@ -135,10 +127,10 @@ class FeatureFusionHead(FusionHead):
         return dict(loss_cls=F.cross_entropy(logits, targets), top1_acc=right.float().mean())
 
     def logits(self, feats: Mapping[str, Tensor]) -> Tensor:
-        """Joined features of each view -> logits.
+        """Compute the logits of each view from the joined features.
 
         Args:
-            feats: see :meth:`forward`. A pathway with one view goes with each of the other's.
+            feats: see :meth:`forward`. One view of a pathway is used with each of the other's.
 
         Returns:
             (N, V, K).
@@ -150,8 +142,8 @@ class FeatureFusionHead(FusionHead):
         count = max(views.values())
         if any(number not in (1, count) for number in views.values()):
             raise ValueError(
-                f'{type(self).__name__}: both pathways must have as many views of a video, got '
-                f'{views}; set num_clips and the crops of their pipelines alike.'
+                f'{type(self).__name__}: both pathways must have the same number of views, got '
+                f'{views}; use the same num_clips and crops in their pipelines.'
             )
         local, global_ = (
             feats[name].expand(-1, count, *feats[name].shape[2:]).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Ways to join the last features of two pathways to one vector (MBD, Fig. 6).
+"""Join the last features of two pathways to one vector (MBD, Fig. 6).
 
 Source: Feichtenhofer et al., "Convolutional Two-Stream Network Fusion for Video Action
 Recognition", CVPR 2016: concatenation, bilinear and 3D convolutional fusion of two streams.
@@ -56,7 +56,7 @@ class ConcatJoin(FeatureJoin):
 
 @MODELS.register_module()
 class BilinearJoin(FeatureJoin):
-    r"""Products of the two features, by two maps of a low rank.
+    r"""Low-rank bilinear product of the two features.
 
     .. math:: x = U x^l \circ V x^g, \quad
         y = \mathrm{sign}(x) \sqrt{|x| + \epsilon}, \quad y / \|y\|

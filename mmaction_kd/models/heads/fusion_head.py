@@ -32,8 +32,8 @@ class FusedScores(NamedTuple):
 class FusionHead(BaseModule, metaclass=ABCMeta):
     """Base of the heads that fuse the scores of the pathways.
 
-    A subclass implements :meth:`forward`. The defaults of everything else are those of a fusion
-    that is not trained and needs nothing but the scores:
+    A subclass implements :meth:`forward`. The other defaults are those of an untrained fusion of
+    the scores alone:
 
     - one that needs features lists them in :attr:`needs_feats` and builds its layers, whose size
       the features decide, in :meth:`build_layers`;
@@ -51,7 +51,7 @@ class FusionHead(BaseModule, metaclass=ABCMeta):
     needs_feats: Mapping[str, FeatKind] = MappingProxyType({})
     """For each pathway the kind of its last feature that :meth:`forward` gets."""
     gate: float | None = None
-    """Local dominance in [0, 1] from which on the local scores alone are the answer at test."""
+    """Local dominance in [0, 1] at and above which a test uses the local scores alone."""
     weights_by_dominance = False
     """Whether the more dominant pathway has the larger weight in the fused score."""
 
@@ -72,7 +72,7 @@ class FusionHead(BaseModule, metaclass=ABCMeta):
         return self.dominance.needs_one_class
 
     def build_layers(self, feat_dims: Mapping[str, int]) -> None:
-        """Build what depends on the size of the features. Called once, by the recognizer.
+        """Build the layers that depend on the size of the features; called once.
 
         Args:
             feat_dims: D (or C of a map) of each pathway in :attr:`needs_feats`.
@@ -100,12 +100,7 @@ class FusionHead(BaseModule, metaclass=ABCMeta):
     def dominances(
         self, probs: Mapping[str, Tensor], targets: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Equation (2) for each pathway in ``probs``, (N,), without gradient.
-
-        Args:
-            probs: see :meth:`forward`.
-            targets: see :meth:`forward`.
-        """
+        """Compute (2) for each pathway in ``probs``, (N,), without gradient."""
         return self.dominance({name: f.detach().double() for name, f in probs.items()}, targets)
 
     def local_alone(self, probs: Tensor) -> FusedScores:
@@ -127,7 +122,7 @@ class FusionHead(BaseModule, metaclass=ABCMeta):
         targets: Tensor,
         feats: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Loss of the head in training; by default there is none, only the fused accuracy.
+        """Compute the loss in training; by default there is none, only the fused accuracy.
 
         Args:
             probs: see :meth:`forward`.

@@ -25,7 +25,7 @@ class VTNHead(BaseHead):
         **kwargs: Of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
+        TypeError: If a setting has the wrong type.
         ValueError: If a setting is out of range.
     """
 
@@ -51,10 +51,10 @@ class VTNHead(BaseHead):
         self.fc_cls = nn.Linear(in_channels, num_classes)
 
     def init_weights(self) -> None:
-        """N(0, ``init_std``) weights and zero biases in both linear layers."""
+        """Initialise both linear layers with N(0, ``init_std``) weights and zero biases."""
         normal_init(self.fc, std=self.init_std)
         normal_init(self.fc_cls, std=self.init_std)
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:
-        """Features (N V, D) -> logits (N V, K). MMAction2's extra arguments have no use here."""
+        """Features (N V, D) -> logits (N V, K). MMAction2's extra arguments are ignored."""
         return self.fc_cls(self.dropout(self.act(self.fc(self.norm(x)))))

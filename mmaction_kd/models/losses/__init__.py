@@ -1,4 +1,4 @@
-"""One paper's equations a file."""
+"""Distillation losses, the equations of one paper a file."""
 
 from mmaction_kd.models.losses.dominance_distill_loss import DominanceDistillLoss
 from mmaction_kd.models.losses.hybrid_score_loss import HybridScoreLoss

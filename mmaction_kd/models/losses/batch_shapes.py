@@ -1,4 +1,4 @@
-"""What a loss or a fusion is given: scores over K classes and one class a sample."""
+"""Check the inputs of a loss or a fusion: scores over K classes, one class a sample."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch import Tensor
 def check_batch(
     owner: str, scores: Mapping[str, Tensor], targets: Tensor, num_classes: int
 ) -> None:
-    """Refuse what would be broadcast or counted wrongly without a word.
+    """Refuse inputs that would be broadcast or counted wrongly without an error.
 
-    (N, K) soft labels beside (N,) classes broadcast where N = K, and a label that is no class has
-    no teacher and no column.
+    Where N = K, (N, K) soft labels broadcast like (N,) classes. A target out of range has no
+    teacher and no column.
 
-    Values of labels on a GPU are not looked at, as that would wait for the device: MBDRecognizer
-    and DualTeacherDistiller have looked at them.
+    Values of targets on a GPU are not checked, to avoid a synchronisation. MBDRecognizer and
+    DualTeacherDistiller have checked them.
 
     Args:
         owner: the component that the user configures.
-        scores: by name, each must be (N, K).
+        scores: by name, (N, K) each.
         targets: class index of every sample, (N,).
         num_classes: K.
 
     Raises:
-        ValueError: a shape is another, or a target is no class.
+        ValueError: a shape differs, or a target is no class.
     """
     if targets.dim() != 1 or targets.is_floating_point():
         raise ValueError(
@@ -39,7 +39,7 @@ def check_batch(
         if values.shape != wanted:
             raise ValueError(
                 f'{owner}: the scores of {name} must be of shape {wanted}, a row a sample and a '
-                f'column a class, got {tuple(values.shape)}; set num_classes of each head alike.'
+                f'column a class, got {tuple(values.shape)}; set the same num_classes in each head.'
             )
     if targets.device.type != 'cpu':
         return

@@ -29,7 +29,7 @@ from mmaction_kd.registry import MODELS
 
 
 def kl_divergence(teacher_logits: Tensor, student_logits: Tensor, temperature: float) -> Tensor:
-    """Equations (5) and (6): ``KL(q^t‖q^s)``, ``q = softmax(z/T)``, per sample.
+    """Compute (5) and (6): ``KL(q^t‖q^s)``, ``q = softmax(z/T)``, per sample.
 
     Args:
         teacher_logits: ``z^t``, (N, K).
@@ -45,15 +45,14 @@ def kl_divergence(teacher_logits: Tensor, student_logits: Tensor, temperature: f
 
 
 def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
-    """Equation (7): ``‖f^t − f^s‖² / D``, per sample.
+    """Compute (7): ``‖f^t − f^s‖² / D``, per sample.
 
-    Differs from the paper: the mean over dimensions, not the sum, which grows with D (1536 for
-    unrelated unit-variance features at D = 768) and would drown the cross-entropy. Of features with
-    time steps it is the mean over the steps, too.
+    Differs from the paper: the mean over dimensions, and over time steps if any. The sum grows with
+    D (1536 for unrelated unit-variance features at D = 768) and would dominate the cross-entropy.
 
     Args:
         teacher_feats: ``f^t``, (N, D) or (N, T, D).
-        student_feats: ``f^s``, likewise.
+        student_feats: ``f^s``, of the same shape.
 
     Returns:
         (N,).
@@ -63,15 +62,14 @@ def feature_mse(teacher_feats: Tensor, student_feats: Tensor) -> Tensor:
 
 
 def align_steps(feats: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring two features with time steps to one grid in time, that of the fewer steps.
+    """Resample two features with time steps to a common grid in time, that of the fewer steps.
 
-    A step of the common grid is the mean of the steps that it covers, matched by their relative
-    position within each clip: the first quarter of one clip against the first quarter of the other.
-    The clips themselves may lie elsewhere and be of other length, as those of MBD are (16
-    consecutive frames, 16 frames 8 apart, each from a start of its own).
+    A step of the common grid is the mean of the steps that it covers, by their relative position in
+    the clip: the first quarter of one clip against the first quarter of the other. The clips may
+    differ in start and length, as in MBD (16 consecutive frames, and 16 frames 8 apart).
 
     Args:
-        feats: (N, T, D), or (N, D): no time, nothing to do.
+        feats: (N, T, D), or (N, D), which is returned unchanged.
         others: (N, T', D'), or (N, D').
 
     Returns:
@@ -98,7 +96,7 @@ def align_steps(feats: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 def make_projector(
     in_dims: int, out_dims: int, hidden_dims: int = 0, norm: bool = False
 ) -> nn.Module:
-    """``φ`` of equations (10) and (11): from one pathway's feature space into the other's.
+    """Build ``φ`` of (10) and (11), from one pathway's feature space into the other's.
 
     Args:
         in_dims: D of the input.
@@ -110,7 +108,7 @@ def make_projector(
         A module (..., in_dims) -> (..., out_dims).
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is out of range.
     """
     check_range('make_projector', 'in_dims', in_dims, 1)
@@ -126,7 +124,7 @@ def make_projector(
 
 @MODELS.register_module()
 class DominanceDistillLoss(nn.Module):
-    """The pathway that is surer of a sample teaches the other, at two layers.
+    """Distill from the more confident pathway of each sample to the other, at two layers.
 
     For each student s with teacher t, over the samples ``G_t`` that t dominates::
 
@@ -135,37 +133,37 @@ class DominanceDistillLoss(nn.Module):
         L_s       = L_ce^s + α_s T² L_final^s + β_s L_inter^s                (12), (13)
 
     The cross-entropy over all samples comes from each pathway's own head. ``sg`` stops the
-    gradient: no term reaches its teacher. D, hence G, has none either.
+    gradient: no term reaches its teacher. D and G have no gradient either.
 
-    No label enters, but by the settings that :attr:`needs_one_class` names: of soft labels (Mixup,
-    CutMix) the largest class is a target for what is told. One class (K = 1), one sample and equal
-    pathways are no exception: dominance is then a tie, every distance 0, every gradient finite.
-    Sums are in float32 or wider whatever the precision of the scores, dominance in float64.
+    Labels are used only by the settings that :attr:`needs_one_class` names, and for the statistics,
+    where the class of a soft label (Mixup, CutMix) is its largest. One class (K = 1), one sample
+    and equal pathways are allowed: dominance is a tie, distances are 0, gradients are finite. Sums
+    are in float32 or wider for scores of any precision, dominance in float64.
 
-    Source: MBD, equations (5)-(13). Differs from the paper: T is not given there (4 here, with T²,
-    which keeps α's meaning whatever T is); the sum of (7) is a mean.
+    Source: MBD, equations (5)-(13). Differs from the paper: T, not given there, is 4, with a factor
+    T² that makes α independent of T; the sum of (7) is a mean.
 
     Args:
         num_classes: K.
-        feat_dims: dimension of each pathway's intermediate feature (MBDRecognizer finds it); needed
-            for 'intermediate' and 'both' ``layers``.
+        feat_dims: dimension of each pathway's intermediate feature (set by MBDRecognizer); needed
+            with ``layers`` 'intermediate' and 'both'.
         kl_weight: α, one number or (local, global).
         mse_weight: β, one number or (local, global).
         temperature: T of (5), above 0.
         t_squared: multiply the KL term by T².
         teacher: 'dominant' (3)-(4); 'local' | 'global': always the same one; or 'both', each of the
             other on all samples (deep mutual learning, Zhang et al., CVPR 2018), not the paper's.
-        layers: 'final', 'intermediate', 'both' or 'none': nothing is distilled, but the dominance
-            is still told.
+        layers: the distilled layers: 'final', 'intermediate', 'both' or 'none', which only reports
+            the dominance.
         final_align: the final layer's distance, 'kl' (6) or 'mse' (7 on the logits).
         group_reduction: divide a group's sum by the size of the 'group' or of the 'batch'.
-        projection: which side (10) and (11) project, 'student' (FitNets) or 'teacher'.
+        projection: side that (10) and (11) project, 'student' (FitNets) or 'teacher'.
         projector: settings of :func:`make_projector`.
-        require_teacher_correct: leave out samples that the teacher gets wrong (not in the paper).
+        require_teacher_correct: skip samples that the teacher misclassifies (not in the paper).
         dominance: settings of :class:`Dominance`.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range.
     """
 
@@ -222,12 +220,12 @@ class DominanceDistillLoss(nn.Module):
 
     @property
     def needs_feats(self) -> bool:
-        """Whether the intermediate features enter."""
+        """Whether the intermediate features are used."""
         return self.layers in ('intermediate', 'both')
 
     @property
     def needs_one_class(self) -> str:
-        """By which setting each video must have one class; '' where it need not."""
+        """The setting that needs videos of one class; '' where none does."""
         if self.require_teacher_correct:
             return 'require_teacher_correct=True'
         return self.dominance.needs_one_class if self.teacher == 'dominant' else ''
@@ -238,7 +236,7 @@ class DominanceDistillLoss(nn.Module):
         feats: Mapping[str, Tensor] | None,
         targets: Tensor,
     ) -> dict[str, Tensor]:
-        """The distillation terms of (12) and (13), weighted, and what they did.
+        """Compute the weighted distillation terms of (12) and (13), and their statistics.
 
         Args:
             logits: ``z`` of each pathway, (N, K).
@@ -247,10 +245,10 @@ class DominanceDistillLoss(nn.Module):
             targets: class index of every sample, (N,).
 
         Returns:
-            Scalars for each pathway h: ``h/loss_final``, ``h/loss_intermediate`` (h is the student)
-            and, not summed into the loss, ``h/dominance_share`` (share of the batch that h
-            dominates) and ``h/teacher_wrong_share`` (share of the samples taught to h whose teacher
-            is wrong), ratios in [0, 1].
+            Scalars for each pathway h: ``h/loss_final``, ``h/loss_intermediate`` (h is the
+            student), and as statistics ``h/dominance_share`` (share of the batch that h dominates)
+            and ``h/teacher_wrong_share`` (share of the samples taught to h that the teacher
+            misclassifies), in [0, 1].
 
         Raises:
             ValueError: the scores are not (N, K), a target is no class index, or the features of
@@ -280,7 +278,7 @@ class DominanceDistillLoss(nn.Module):
 
     @torch.no_grad()
     def groups(self, logits: Mapping[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
-        """Who teaches: for each pathway the mask of the samples that it teaches the other.
+        """Find the samples that each pathway teaches the other.
 
         Args:
             logits: ``z`` of each pathway, (N, K).

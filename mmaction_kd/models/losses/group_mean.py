@@ -1,4 +1,4 @@
-"""The mean over a group of the samples, such as those of one teacher, on one device or many."""
+"""The mean over a group of samples, such as those of one teacher, over all ranks."""
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -6,12 +6,12 @@ from torch import Tensor
 
 
 def group_size(group: Tensor, reduction: str = 'group') -> Tensor:
-    """How many samples a group has, ``|G|``, or N with ``reduction='batch'``; at least 1.
+    """Count the samples of a group, ``|G|``, or N with ``reduction='batch'``; at least 1.
 
-    A group is counted over all ranks and divided by their number, so that the gradient that DDP
-    averages is the one of the whole batch on a single device, whatever each rank has of it. A mean
-    over the batch, as of the cross-entropy, is of each rank's own: it is that of the whole batch
-    where the ranks have equally many samples, else a mean of means.
+    The count is over all ranks, divided by their number. So the gradient that DDP averages is that
+    of the global batch on one device, for any split of the group over the ranks. With 'batch' the
+    mean is a rank's own, as of the cross-entropy: the average over ranks is the global mean if they
+    have equally many samples, else a mean of means.
 
     Args:
         group: mask of the group, (N,), bool.
@@ -28,9 +28,9 @@ def group_size(group: Tensor, reduction: str = 'group') -> Tensor:
 
 
 def group_mean(per_sample: Tensor, group: Tensor, size: Tensor) -> Tensor:
-    """``(1/|G|) Σ_{i∈G} x_i``, as in MBD's (8)-(11); 0 with valid gradients where G is empty.
+    """Compute ``(1/|G|) Σ_{i∈G} x_i``, as in MBD's (8)-(11); 0 with valid gradients if G is empty.
 
-    A masked sum and not a branch: every rank of a DDP job has the same graph, whatever its samples.
+    A masked sum instead of a branch, so that every DDP rank has the same graph for any samples.
 
     Args:
         per_sample: ``x``, (N,).

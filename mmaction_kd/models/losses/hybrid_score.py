@@ -1,9 +1,9 @@
-"""Hybrid score: how far a teacher is to be believed about a sample (DTKD, equations 2-11).
+"""Hybrid score: how much a teacher is trusted on a sample (DTKD, equations 2-11).
 
 Source: Park and Cho, "Subset-Aware Dual-Teacher Knowledge Distillation with Hybrid Scoring for
 Human Activity Recognition", Electronics 2025, 14(20), 4130.
 
-Teachers are a dict {name: ...} everywhere. ``m_t`` is the mask of the samples that teacher t is
+Values of the teachers are a dict {name: ...}. ``m_t`` is the mask of the samples that teacher t is
 responsible for: those whose class is in its subset.
 """
 
@@ -24,7 +24,7 @@ from mmaction_kd.models.precision import at_least_float32
 def full_width(
     logits: Tensor, classes: Tensor, num_classes: int, mask_value: float | None = -math.inf
 ) -> Tensor:
-    """A teacher's logits over all K classes: logit masking, before equation (3).
+    """Mask a teacher's logits to all K classes, before equation (3).
 
     Args:
         logits: of a subset head, (N, D) with D = len(classes), or of a full head, (N, K).
@@ -44,7 +44,7 @@ def full_width(
 
 
 def log_soft_targets(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """Equations (2) and (3): ``log softmax(z/T)``, of the student (p) as of a teacher (q_t).
+    """Compute (2) and (3): ``log softmax(z/T)``, of the student (p) or a teacher (q_t).
 
     Args:
         logits: ``z`` over all classes, (N, K).
@@ -57,7 +57,7 @@ def log_soft_targets(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def confidence(log_q: Tensor) -> Tensor:
-    """Equation (5): ``conf_t = max_k q_t(k)``, per sample.
+    """Compute (5): ``conf_t = max_k q_t(k)``, per sample.
 
     Args:
         log_q: (N, K).
@@ -69,7 +69,7 @@ def confidence(log_q: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Equation (6): ``CE_t = −log softmax(z_t)(y)`` at temperature 1, per sample.
+    """Compute (6): ``CE_t = −log softmax(z_t)(y)`` at temperature 1, per sample.
 
     Args:
         logits: ``z_t`` over all classes, (N, K).
@@ -82,10 +82,10 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def min_max(values: Tensor, scope: Tensor, degenerate: float = 0.0) -> Tensor:
-    """Equation (7): ``CE_norm = (CE − min CE) / (max CE − min CE)`` over the samples in scope.
+    """Compute (7): ``CE_norm = (CE − min CE) / (max CE − min CE)`` over the samples in scope.
 
-    Where these are none, one, or all equal, (7) is 0/0. The minimum and maximum are taken over all
-    ranks: the batch of (7) is the one that an optimizer step sees, however many devices hold it.
+    For no samples, one, or equal ones (7) is 0/0. The minimum and maximum are over all ranks: the
+    batch of (7) is that of an optimizer step.
 
     Args:
         values: ``CE``, (N,); may be infinite outside the scope.
@@ -103,13 +103,13 @@ def min_max(values: Tensor, scope: Tensor, degenerate: float = 0.0) -> Tensor:
     )
     all_reduce(ends, 'min')
     low, high = ends[0], -ends[1]
-    spread = torch.where(high > low, high - low, math.inf)
+    spread = torch.where(high > low, high - low, math.inf)  # avoids a 0/0
     normalised = torch.where(high > low, (values - low) / spread, degenerate)
     return torch.where(scope, normalised, 1.0)
 
 
 def hybrid_score(conf: Tensor, ce_norm: Tensor, s_alpha: float) -> Tensor:
-    """Equation (8): ``s_t = S_α conf_t + (1 − S_α)(1 − CE_norm_t)``, per sample.
+    """Compute (8): ``s_t = S_α conf_t + (1 − S_α)(1 − CE_norm_t)``, per sample.
 
     Args:
         conf: (N,), in [0, 1].
@@ -123,10 +123,10 @@ def hybrid_score(conf: Tensor, ce_norm: Tensor, s_alpha: float) -> Tensor:
 
 
 def normalise(scores: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Equation (9): ``w_t = s_t / Σ_t' s_t'``, per sample; they sum to 1.
+    """Compute (9): ``w_t = s_t / Σ_t' s_t'``, per sample; they sum to 1.
 
     Differs from the paper: where all scores are 0, which (9) leaves open, the responsible teacher
-    has weight 1, so that every reading that leaves it alone is BSKD for every score.
+    has weight 1. So a reading with no other teacher is BSKD for every score.
 
     Args:
         scores: ``s`` of each teacher, (N,), at least 0.
@@ -143,14 +143,14 @@ def normalise(scores: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict
 
 
 def zero_outside(values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the text does around (9): scores or weights are zeroed outside the teacher's subset.
+    """Zero scores or weights outside the teacher's subset, as the text around (9) does.
 
     Args:
         values: of each teacher, (N,).
         masks: ``m`` of each teacher, (N,), bool.
 
     Returns:
-        Of each teacher, (N,).
+        For each teacher (N,).
     """
     return {name: value.masked_fill(~masks[name], 0) for name, value in values.items()}
 
@@ -158,12 +158,12 @@ def zero_outside(values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> d
 def final_soft_targets(
     weights: Mapping[str, Tensor], log_q: Mapping[str, Tensor], masks: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Equation (10): ``q_final = Σ_t w_t q_t = w q``, split into its mass and a distribution.
+    """Compute (10): ``q_final = Σ_t w_t q_t = w q``, as its mass and a distribution.
 
     Args:
         weights: ``w`` of each teacher, (N,).
         log_q: ``log q`` of each teacher, (N, K).
-        masks: ``m`` of each teacher, (N,), bool; decide q where the mass is 0.
+        masks: ``m`` of each teacher, (N,), bool; they decide q where the mass is 0.
 
     Returns:
         The mass ``w = Σ_t w_t``, (N,), and ``log q``, (N, K), with ``Σ_k q(k) = 1``.
@@ -175,14 +175,14 @@ def final_soft_targets(
 
 
 def kl_divergence(log_q: Tensor, log_p: Tensor, direction: str = 'teacher_student') -> Tensor:
-    """Equation (11) for one sample: ``KL(q‖p) = Σ_k q(k) log(q(k)/p(k))``, with 0 log 0 = 0.
+    """Compute (11) for each sample: ``KL(q‖p) = Σ_k q(k) log(q(k)/p(k))``, with 0 log 0 = 0.
 
-    Differs from the paper: it writes KL(p‖q_final) with p a log-softmax, which is the order of the
-    arguments of PyTorch's KLDivLoss, hence teacher first. Student first is infinite where q is 0.
+    Differs from the paper, which writes KL(p‖q_final) with p a log-softmax. That is the argument
+    order of PyTorch's KLDivLoss, so the teacher is first here. KL(p‖q) is infinite where q is 0.
 
     Args:
-        log_q: the teacher's, (N, K).
-        log_p: the student's, (N, K).
+        log_q: of the teacher, (N, K).
+        log_p: of the student, (N, K).
         direction: 'teacher_student' KL(q‖p) or 'student_teacher' KL(p‖q).
 
     Returns:
@@ -196,7 +196,7 @@ def kl_divergence(log_q: Tensor, log_p: Tensor, direction: str = 'teacher_studen
 def reduce_batch(
     per_sample: Tensor, masks: Mapping[str, Tensor], num_classes: int, reduction: str = 'batchmean'
 ) -> Tensor:
-    """The reduction of equation (11).
+    """Reduce the divergences of (11) over the batch.
 
     Args:
         per_sample: (N,).

@@ -1,4 +1,4 @@
-"""DTKD's distillation loss: the responsible teacher counts by its hybrid score (eqs. 5-9).
+"""DTKD's distillation loss: teachers are weighted by their hybrid scores (eqs. 5-9).
 
 Source: Park and Cho, Electronics 2025, 14(20), 4130.
 """
@@ -28,7 +28,7 @@ from mmaction_kd.registry import MODELS
 
 @MODELS.register_module()
 class HybridScoreLoss(SubsetDistillLoss):
-    """A sample's teachers are weighed by how sure they are and how low their loss is.
+    """Weight the teachers of a sample by their confidence and their cross-entropy.
 
     For each teacher t, over the samples of its subset::
 
@@ -37,16 +37,16 @@ class HybridScoreLoss(SubsetDistillLoss):
         s_t    = S_α conf_t + (1 − S_α)(1 − CE_norm_t)              (8)
         w_t    = s_t / Σ_t' s_t',  0 outside the subset of t        (9)
 
-    The rest, (10)-(13), is its base class, SubsetDistillLoss.
+    Equations (10)-(13) are those of the base class, SubsetDistillLoss.
 
-    The text defines (9) over both teachers and then zeroes the one that is not responsible, while
-    (5) and (6) give that one no score. Readings, with the weight of the responsible teacher r::
+    The text defines (9) over both teachers and then zeroes the teacher that is not responsible, n.
+    But (5) and (6) define no score for n. Readings, with the weight of the responsible teacher r::
 
         order                outside_score    w_r                        teachers a sample needs
         normalise_then_zero  teacher          s_r / (s_r + S_α conf_n)   all (default)
         normalise_then_zero  buffer           s_r / (s_r + 1 − S_α)      r
-        normalise_then_zero  zero             1, hence BSKD              r
-        zero_then_normalise  any              1, hence BSKD              r
+        normalise_then_zero  zero             1, which is BSKD           r
+        zero_then_normalise  any              1, which is BSKD           r
         mixture              any              as above, n not zeroed     all
 
     Source: DTKD, equations (5)-(9). Differs from the paper: the minimum and maximum of (7) are
@@ -54,29 +54,21 @@ class HybridScoreLoss(SubsetDistillLoss):
 
     Args:
         num_classes: K.
-        subsets: see SubsetDistillLoss, as all that is not below.
+        subsets: see SubsetDistillLoss, as for all arguments not listed here.
         s_alpha: S_α of (8), in [0, 1].
-        order: when what lies outside a teacher's subset is zeroed: 'normalise_then_zero' (weights),
-            'zero_then_normalise' (scores) or 'mixture' (never).
+        order: what is zeroed outside a teacher's subset: 'normalise_then_zero', the weights;
+            'zero_then_normalise', the scores; 'mixture', nothing.
         outside_score: the score of a teacher that is not responsible: 'teacher' (its confidence,
-            with CE_norm 1, the worst, as its classes lack the label), 'buffer' (zero-initialised
-            conf and CE_norm) or 'zero' (zero-initialised score).
+            with CE_norm 1, the worst, as the label is none of its classes), 'buffer' (conf and
+            CE_norm initialised with 0) or 'zero' (score initialised with 0).
         renormalise: normalise once more after zeroing; with ``normalise_then_zero`` this is BSKD.
-        ce_norm_scope: what (7) goes over: the 'subset' that a teacher is responsible for, or the
-            whole 'batch' (needs unmasked full heads).
+        ce_norm_scope: the samples of (7): the 'subset' that a teacher is responsible for, or the
+            complete 'batch' (needs unmasked full heads).
         ce_norm_degenerate: CE_norm where (7) is 0/0, in [0, 1].
         conf_temperature: temperature of the softmax of (5), 'kd' (that of the soft targets) or 1.
-        kd_weight: as in SubsetDistillLoss.
-        kd_temperature: likewise.
-        t_squared: likewise.
-        teacher_head: likewise.
-        mask_value: likewise.
-        kl_direction: likewise.
-        reduction: likewise.
-        log_w_term: likewise.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
@@ -136,7 +128,7 @@ class HybridScoreLoss(SubsetDistillLoss):
 
     @property
     def routed(self) -> bool:
-        """Where only the responsible teacher has a say in its own weight."""
+        """Whether the weights depend on the responsible teacher only."""
         if self.order == 'mixture':
             return False
         weight_is_one = self.order == 'zero_then_normalise' or self.renormalise
@@ -146,11 +138,7 @@ class HybridScoreLoss(SubsetDistillLoss):
     def weights(
         self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """Equation (9), in the order of the reading; see the base class.
-
-        In float64: in float32 the cross-entropies of teachers that are sure are all 0, and (7) can
-        not tell their order.
-        """
+        # In float32 the cross-entropies of confident teachers are all 0, and (7) loses their order.
         scores = {name: self.scores(z.double(), masks[name], targets) for name, z in logits.items()}
         if self.order == 'zero_then_normalise':
             weights = normalise(zero_outside(scores, masks), masks)
@@ -163,7 +151,7 @@ class HybridScoreLoss(SubsetDistillLoss):
         return {name: w.to(logits[name].dtype) for name, w in weights.items()}
 
     def scores(self, logits: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
-        """Equations (5)-(8) of one teacher.
+        """Compute (5)-(8) for one teacher.
 
         Args:
             logits: ``z_t`` over all classes, (N, K).

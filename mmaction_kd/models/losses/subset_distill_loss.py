@@ -38,7 +38,7 @@ from mmaction_kd.registry import MODELS
 
 
 class SubsetDistillLoss(nn.Module, ABC):
-    """What all readings of DTKD share; a subclass says how much each teacher weighs.
+    """Base of DTKD's losses; a subclass implements the weights of the teachers.
 
     ::
 
@@ -49,12 +49,12 @@ class SubsetDistillLoss(nn.Module, ABC):
     ``L_CE`` (12) comes from the student's own head, to be multiplied by :attr:`ce_weight`. No
     gradient of ``L_KD`` reaches a teacher, through q or through w.
 
-    Each sample has one class, whose teacher is responsible: a soft label (Mixup, CutMix) of classes
-    of two subsets has none, so that all soft labels are refused. K is at least 2, a class for each
-    of two teachers. Sums are in float32 or wider whatever the precision of the scores.
+    Each sample has one class, whose teacher is responsible. A soft label (Mixup, CutMix) over two
+    subsets has no responsible teacher, so soft labels are refused. K is at least 2, one class for
+    each of two teachers. Sums are in float32 or wider for scores of any precision.
 
-    Source: DTKD, equations (2), (3), (10)-(13). Differs from the paper: the constant ``w log w``,
-    by which the literal (11) differs from the mean above, is left out unless asked for.
+    Source: DTKD, equations (2), (3), (10)-(13). Differs from the paper: the literal (11) is the
+    mean above plus the constant ``w log w``, which is added only with ``log_w_term``.
 
     Args:
         num_classes: K.
@@ -63,18 +63,17 @@ class SubsetDistillLoss(nn.Module, ABC):
             file with them, see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`.
         kd_weight: α of (13), in [0, 1].
         kd_temperature: T of (2) and (3), above 0.
-        t_squared: keep the factor T² of (13).
+        t_squared: multiply by T² as in (13).
         teacher_head: 'subset' (as many outputs as the teacher has classes) or 'full' (K).
         mask_value: the teacher's logit outside its subset; None leaves a full head unmasked.
         kl_direction: 'teacher_student' KL(q‖p), or 'student_teacher' KL(p‖q), which needs a q
             without zeros.
         reduction: 'batchmean', 'mean' or 'subset', see
             :func:`~mmaction_kd.models.losses.hybrid_score.reduce_batch`.
-        log_w_term: add ``w log w``, so that the value is that of the literal (11); it has no
-            gradient.
+        log_w_term: add ``w log w`` of the literal (11), which has no gradient.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has the wrong type.
         ValueError: a setting is not among its choices or out of range, or two exclude each other.
     """
 
@@ -144,7 +143,7 @@ class SubsetDistillLoss(nn.Module, ABC):
     def weights(
         self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """Equation (9): how much of each teacher's soft targets enters (10).
+        """Compute (9), the weights of the teachers in (10).
 
         Args:
             logits: ``z`` of each teacher over all classes, (N, K).
@@ -157,7 +156,7 @@ class SubsetDistillLoss(nn.Module, ABC):
 
     @property
     def head_widths(self) -> dict[str, int]:
-        """How many outputs each teacher's head must have."""
+        """Number of outputs that each teacher's head must have."""
         return {
             name: len(self._classes(name)) if self.teacher_head == 'subset' else self.num_classes
             for name in self.teachers
@@ -165,18 +164,18 @@ class SubsetDistillLoss(nn.Module, ABC):
 
     @property
     def head_classes(self) -> dict[str, tuple[int, ...]]:
-        """What the outputs of each teacher's head stand for, class indices among the K."""
+        """Class indices among the K for the outputs of each teacher's head."""
         if self.teacher_head == 'full':
             return dict.fromkeys(self.teachers, tuple(range(self.num_classes)))
         return {name: tuple(self._classes(name).tolist()) for name in self.teachers}
 
     @property
     def ce_weight(self) -> float:
-        """``1 − α`` of (13): what the student's own losses are multiplied by."""
+        """``1 − α`` of (13), the factor of the student's own losses."""
         return 1 - self.kd_weight
 
     def responsible(self, targets: Tensor) -> dict[str, Tensor]:
-        """Equation (4): who is responsible for which samples.
+        """Compute (4), the samples that each teacher is responsible for.
 
         Args:
             targets: class index of every sample, (N,).
@@ -187,7 +186,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         return {name: torch.isin(targets, self._classes(name)) for name in self.teachers}
 
     def needed(self, targets: Tensor) -> dict[str, Tensor]:
-        """Which samples each teacher has to see; where it is none, it need not run.
+        """Find the samples for which the loss needs the logits of each teacher.
 
         Args:
             targets: class index of every sample, (N,).
@@ -203,7 +202,7 @@ class SubsetDistillLoss(nn.Module, ABC):
     def forward(
         self, student_logits: Tensor, teacher_logits: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """The distillation term of (13), and what it did.
+        """Compute the distillation term of (13), and its statistics.
 
         Args:
             student_logits: ``z``, (N, K).
@@ -212,12 +211,12 @@ class SubsetDistillLoss(nn.Module, ABC):
             targets: class index of every sample, (N,).
 
         Returns:
-            Scalars: ``loss_kd`` (``α T² L_KD``) and, not summed into the loss, for each teacher t
-            ``t/share`` (of the batch that t is responsible for), ``t/weight`` (mean w of these
-            samples) and ``t/wrong_share`` (of these samples those that t gets wrong), in [0, 1].
+            Scalars: ``loss_kd`` (``α T² L_KD``), and as statistics for each teacher t ``t/share``
+            (share of the batch that t is responsible for), ``t/weight`` (mean w of these samples)
+            and ``t/wrong_share`` (share of these samples that t misclassifies), in [0, 1].
 
         Raises:
-            ValueError: a teacher's head has another width than ``teacher_head`` says, the
+            ValueError: a teacher's head does not have the width of ``teacher_head``, the
                 student's scores are not (N, K), or a target is no class index.
         """
         check_batch(type(self).__name__, dict(student=student_logits), targets, self.num_classes)
@@ -247,10 +246,10 @@ class SubsetDistillLoss(nn.Module, ABC):
     def teacher_losses(
         self, teacher_logits: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """What a teacher that is trained along learns from: (6), with gradient, on its samples.
+        """Compute the loss of teachers that are trained along: (6) on their own samples.
 
-        Not stated in the paper, whose KD gradients reach only the student. Samples are counted over
-        all ranks; a teacher without samples gets 0 with valid gradients.
+        Not in the paper, whose KD gradients reach only the student. Samples are counted over all
+        ranks; a teacher without samples gets 0 with valid gradients.
 
         Args:
             teacher_logits: as in :meth:`forward`.
@@ -268,7 +267,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         return losses
 
     def teacher_probs(self, name: str, logits: Tensor) -> Tensor:
-        """What a teacher says, at temperature 1: ``softmax(z_t)`` over all classes.
+        """Compute a teacher's probabilities at temperature 1: ``softmax(z_t)`` over all classes.
 
         Args:
             name: the teacher.
@@ -285,7 +284,7 @@ class SubsetDistillLoss(nn.Module, ABC):
     def _full_width(
         self, teacher_logits: Mapping[str, Tensor], needed: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Each teacher's logits over all classes, zeros before masking in the rows not needed."""
+        """Mask each teacher's logits to all classes; rows not needed are 0 before masking."""
         full = {}
         for name, width in self.head_widths.items():
             logits = teacher_logits[name]
@@ -305,23 +304,22 @@ class SubsetDistillLoss(nn.Module, ABC):
 
 @MODELS.register_module()
 class BSKDLoss(SubsetDistillLoss):
-    """BSKD, the paper's baseline: each sample has its responsible teacher, with weight 1.
+    """BSKD, the paper's baseline: the responsible teacher of a sample has weight 1.
 
     ``L_KD = mean_i KL(q_r‖p)``, r the teacher of sample i.
 
     Source: DTKD, 4.4; its exact loss is not stated. ``zero_then_normalise`` of
     :class:`~mmaction_kd.models.losses.HybridScoreLoss` is the same function.
 
-    Args are those of :class:`SubsetDistillLoss`.
+    The arguments are those of :class:`SubsetDistillLoss`.
     """
 
     @property
     def routed(self) -> bool:
-        """Always."""
+        """True: the weights depend on the responsible teacher only."""
         return True
 
     def weights(
         self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
-        """``w_t = m_t``."""
         return {name: mask.to(logits[name].dtype) for name, mask in masks.items()}

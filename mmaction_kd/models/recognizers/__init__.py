@@ -1,4 +1,4 @@
-"""Recognizers made of recognizers."""
+"""Recognizers composed of recognizers."""
 
 from mmaction_kd.models.recognizers.mbd_recognizer import MBDRecognizer
 

@@ -1,4 +1,4 @@
-"""Two pathways look at one video, teach each other, and are fused at test (MBD).
+"""Two pathways teach each other on each video, and are fused at test (MBD).
 
 Source: Kang et al., "Using Multi-Layer Bidirectional Distillation to Enhance Local and Global
 Features for Action Recognition", Sensors 2025, 25(22), 6849.
@@ -53,12 +53,12 @@ class MBDRecognizer(BaseModel):
         loss = L_l + L_g
 
     where L_ce is the loss of the pathway's own head and the others come from ``distill_loss``. At
-    test the mean softmax over the views of each pathway is fused by ``fusion_head`` (one that is
-    trained fuses the last features, and adds its own loss).
+    test ``fusion_head`` fuses the mean softmax over the views of each pathway. A trained one fuses
+    the last features, and adds its own loss.
 
-    A soft label, (K,), enters the cross-entropy of the pathways' heads as it is; dominance needs
-    none, and its largest class is what is told of accuracies. Settings that need a video's one
-    class refuse it. Blending in the preprocessors (Mixup, CutMix) is refused, see
+    Soft labels, (K,), are used in the cross-entropy of the pathways' heads; statistics use their
+    largest class. Settings that need one class a video refuse them. Blending in the preprocessors
+    (Mixup, CutMix) is refused, see
     :class:`~mmaction_kd.models.data_preprocessors.PathwayDataPreprocessor`.
 
     Source: MBD, sections 2.2-2.5.
@@ -66,9 +66,10 @@ class MBDRecognizer(BaseModel):
     Args:
         local_pathway: an MMAction2 recognizer (its config, or a config's path; see
             :func:`~mmaction_kd.models.submodels.recognizer_config.split_recognizer_config`),
-            with its own preprocessor and, as ``checkpoint``, its own pre-trained weights. The
-            paper: a 3D CNN on consecutive frames.
-        global_pathway: likewise. The paper: a video transformer on frames of the whole action.
+            with its own preprocessor and, as ``checkpoint``, its own pre-trained weights. In the
+            paper a 3D CNN on consecutive frames.
+        global_pathway: another recognizer. In the paper a video transformer on frames of the
+            complete action.
         distill_loss: config of a :class:`~mmaction_kd.models.losses.DominanceDistillLoss`.
         fusion_head: config of a :class:`~mmaction_kd.models.heads.FusionHead`:
             :class:`~mmaction_kd.models.heads.AdaptiveFusionHead`, or, trained,
@@ -77,14 +78,14 @@ class MBDRecognizer(BaseModel):
             a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
             'places' | 'frames', input_shape=...)``, see
             :func:`~mmaction_kd.models.submodels.intermediate_features.probe_dims`. 'frames', for
-            both pathways or neither, keeps time. Not needed when only the final layer is distilled.
-        test_cfg: ``dict(feature_extraction=True)`` also gives the features of both pathways at
-            test; in the ``test_cfg`` of a pathway, those of that one.
+            both pathways or neither, keeps time. Not needed to distill the final layer only.
+        test_cfg: ``dict(feature_extraction=True)`` adds the features of both pathways at test; in
+            the ``test_cfg`` of a pathway, its own.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
-        ValueError: the pathways have different numbers of classes, one gives a video several, or a
-            feature can't be found.
+        TypeError: a setting has the wrong type.
+        ValueError: the pathways have different numbers of classes, one is multi-label, or a feature
+            can't be found.
     """
 
     @checked_options
@@ -97,12 +98,12 @@ class MBDRecognizer(BaseModel):
         features: Mapping[str, str | Mapping] | None = None,
         test_cfg: Mapping[str, bool] | None = None,
     ) -> None:
-        for name, given in (features or {}).items():
-            known = name in map(_key, PATHWAYS)
-            if not known or (isinstance(given, Mapping) and 'path' not in given):
+        keys = [_key(name) for name in PATHWAYS]
+        for key, given in (features or {}).items():
+            if key not in keys or (isinstance(given, Mapping) and 'path' not in given):
                 raise ValueError(
-                    f'MBDRecognizer: features must be of {[_key(name) for name in PATHWAYS]}, each '
-                    f'a path or a dict with one, got {name}={given!r}.'
+                    f'MBDRecognizer: features must be of {keys}, each a path or a dict with one, '
+                    f'got {key}={given!r}.'
                 )
         pathways, checkpoints = {}, {}
         for name, cfg in zip(PATHWAYS, (local_pathway, global_pathway), strict=True):
@@ -144,11 +145,11 @@ class MBDRecognizer(BaseModel):
             check_choice('MBDRecognizer', 'a key of test_cfg', key, ('feature_extraction',))
         both = bool((test_cfg or {}).get('feature_extraction'))
         self.extracted = {name for name, x in pathways.items() if both or extracts_features(x)}
-        """The pathways whose features are given at test."""
+        """The pathways whose features are part of the predictions."""
         if self.extracted and self.fusion_head.gate is not None:
             raise ValueError(
                 'MBDRecognizer: feature_extraction must see every video, got a gate of '
-                f'{self.fusion_head.gate}, which holds videos back; set gate=None.'
+                f'{self.fusion_head.gate}, which skips videos; set gate=None.'
             )
         if self.fusion_head.needs_feats:
             shapes = {name: kw.get('input_shape') for name, kw in self.features.items()}
@@ -164,6 +165,14 @@ class MBDRecognizer(BaseModel):
         """The recognizers by name, 'local' and 'global'."""
         return {name: self.get_submodule(_key(name)) for name in PATHWAYS}  # type: ignore[misc]
 
+    def parts(self) -> dict[str, tuple[str | None, BaseModel]]:
+        """Return the recognizers that see the inputs at test, by name.
+
+        Returns:
+            'local' and 'global': the key of its clips in the inputs, and the recognizer.
+        """
+        return {name: (_key(name), pathway) for name, pathway in self.pathways.items()}
+
     def init_weights(self) -> None:
         """Initialise as MMEngine does, then load each pathway's own checkpoint."""
         super().init_weights()
@@ -178,7 +187,7 @@ class MBDRecognizer(BaseModel):
         mode: str = 'tensor',
         stage: str | None = None,
     ) -> dict[str, Any] | list[ActionDataSample]:
-        """MMEngine's entry.
+        """Run the model in one of MMEngine's modes.
 
         Args:
             inputs: ``local_pathway`` and ``global_pathway``, each (N, V, C, T, H, W), or
@@ -189,7 +198,7 @@ class MBDRecognizer(BaseModel):
 
         Returns:
             'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': the logits of each
-            pathway, (N, K), mean over the views; with a stage, what each pathway gives at it.
+            pathway, (N, K), mean over the views; with a stage, its output in each pathway.
 
         Raises:
             ValueError: another mode.
@@ -215,16 +224,16 @@ class MBDRecognizer(BaseModel):
     def loss(
         self, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
     ) -> dict[str, Tensor]:
-        """Equations (12) and (13), term by term.
+        """Compute (12) and (13), term by term.
 
         Args:
             inputs: see :meth:`forward`.
             data_samples: with ``gt_label``, one a video.
 
         Returns:
-            Scalars: for each pathway what its own head returns (``local/loss_cls``,
-            ``local/top1_acc``, ...) and what ``distill_loss`` does; ``fused/top1_acc`` and, of a
-            fusion head that is trained, ``fused/loss_cls``.
+            Scalars: for each pathway the terms of its own head (``local/loss_cls``,
+            ``local/top1_acc``, ...) and of ``distill_loss``; ``fused/top1_acc`` and, of a trained
+            fusion head, ``fused/loss_cls``.
 
         Raises:
             ValueError: a label is no class, or soft where a setting needs one class.
@@ -259,7 +268,7 @@ class MBDRecognizer(BaseModel):
         return record_output(self.pathways[name], self.features[name]['path'])
 
     def _last_feature(self, name: str, scored: ScoredViews) -> dict[str, Tensor]:
-        """Under the pathway's name what the fusion head wants of it; empty where nothing."""
+        """Return the feature that the fusion head needs, by the pathway's name; {} if none."""
         if name not in self.fusion_head.needs_feats:
             return {}
         videos, views = scored.logits.shape[:2]
@@ -269,10 +278,10 @@ class MBDRecognizer(BaseModel):
     def predict(
         self, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
     ) -> list[ActionDataSample]:
-        """Fused scores, and how they came about.
+        """Predict fused scores, with the scores and weights of the pathways.
 
-        With a ``gate`` in the fusion head the global pathway runs only on the videos whose local
-        dominance is under it.
+        With a ``gate`` in the fusion head the global pathway runs only on the videos with a local
+        dominance below it.
 
         Args:
             inputs: see :meth:`forward`.
@@ -283,7 +292,7 @@ class MBDRecognizer(BaseModel):
             pathway h: ``h_score`` (K,), ``h_weight`` and ``h_dominance``, scalars. Where the global
             pathway did not run, the fused score is the local one, ``global_weight`` is 0, and there
             is no ``global_score`` and no ``global_dominance``. With ``feature_extraction`` also
-            ``h_feat``, (D,): what the classifier saw, averaged over place, time and views.
+            ``h_feat``, (D,): the input of the classifier, averaged over space, time and views.
 
         Raises:
             FloatingPointError: a score is NaN or infinite; the pathway and the videos are named.
@@ -295,7 +304,7 @@ class MBDRecognizer(BaseModel):
             index = (alone.dominance['local'] < self.fusion_head.gate).nonzero()[:, 0]
             unsure = [data_samples[i] for i in index.tolist()]
             if len(unsure) < len(data_samples):
-                _tell(data_samples, {'local': local}, alone)
+                _write_predictions(data_samples, {'local': local}, alone)
                 local = local[index]
                 inputs = {_key('global'): inputs[_key('global')][index]}
         if unsure:
@@ -303,13 +312,13 @@ class MBDRecognizer(BaseModel):
             probs = {'local': local, 'global': global_}
             fused = self.fusion_head(probs, feats=last | last_global)
             self._check('fusion_head', fused.score, unsure)
-            _tell(unsure, probs, fused)
+            _write_predictions(unsure, probs, fused)
         return data_samples
 
     def _test_scores(
         self, name: str, inputs: Mapping[str, Tensor], data_samples: list[ActionDataSample]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean softmax over a pathway's views, (N, K), and :meth:`_last_feature`."""
+        """Return the mean softmax over a pathway's views, (N, K), and :meth:`_last_feature`."""
         scored = score_views(self.pathways[name], inputs[_key(name)], test_mode=True)
         probs = at_least_float32(scored.logits).softmax(2).mean(1)  # (N, V, K) -> (N, K)
         self._check(_key(name), probs, data_samples)
@@ -325,11 +334,10 @@ class MBDRecognizer(BaseModel):
         )
 
 
-def _tell(
+def _write_predictions(
     data_samples: list[ActionDataSample], probs: Mapping[str, Tensor], fused: FusedScores
 ) -> None:
-    """Write what is known of each video into its sample."""
-    told = {
+    fields = {
         **{f'{name}_score': values for name, values in probs.items()},
         **{f'{name}_weight': values for name, values in fused.weights.items()},
         **{f'{name}_dominance': values for name, values in fused.dominance.items()},
@@ -337,10 +345,10 @@ def _tell(
     for i, sample in enumerate(data_samples):
         sample.set_pred_score(fused.score[i])
         sample.set_pred_label(fused.score[i].argmax(keepdim=True))
-        for field, values in told.items():
+        for field, values in fields.items():
             sample.set_field(values[i], field)
 
 
 def _key(name: str) -> str:
-    """Key of a pathway in configs, inputs and weights: 'global' alone is a Python keyword."""
+    """Return the key of a pathway in configs, inputs and weights; 'global' is a keyword."""
     return f'{name}_pathway'

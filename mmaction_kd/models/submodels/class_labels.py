@@ -1,4 +1,4 @@
-"""The class of each video, from the labels of a batch, which are checked on the way."""
+"""The class of each video of a batch, from labels that are checked."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ def class_indices(
     num_classes: int,
     one_class_for: str = '',
 ) -> Tensor:
-    """Class index of each video; of a soft label its largest class.
+    """Return the class index of each video; of a soft label its largest class.
 
-    A label that is no class ends on the CPU in an IndexError without a name, on a GPU in an assert
-    that ends the process. So labels are looked at first. They come to the CPU for it, once a step,
-    at its beginning, when MMEngine has just read the losses of the step before: the device has no
-    work that would be waited for.
+    A label out of range would raise an IndexError that names no video, or on a GPU an assert that
+    ends the process. So labels are checked first, on the CPU. The copy does not stall the device:
+    it is at the start of a step, when MMEngine has just read the losses of the previous step.
 
     Args:
         owner: the component that the user configures.
         data_samples: with ``gt_label``: all of one class, (1,), or all soft, (K,), a distribution
             as Mixup, CutMix and label smoothing make it.
         num_classes: K.
-        one_class_for: what needs a video to have one class, so that soft labels are refused.
+        one_class_for: component that needs one class a video; if given, soft labels are refused.
 
     Returns:
         (N,), int64, on the labels' device.
@@ -43,45 +42,34 @@ def class_indices(
         label = sample.get('gt_label')
         if label is None or not (_is_index(label) or _is_soft(label, num_classes)):
             got = 'none' if label is None else f'{label.dtype} of shape {tuple(label.shape)}'
-            raise _wrong(
-                owner,
-                f'the label must be one class index or a soft label of {num_classes} numbers',
-                got,
-                data_samples,
-                place,
-                'label each video of the annotations; num_classes of the heads must be that of the '
-                'data set',
-            )
+            must = f'the label must be one class index or a soft label of {num_classes} numbers'
+            remedy = 'label every video; num_classes of the heads must be that of the data set'
+            raise _wrong(owner, must, got, data_samples, place, remedy)
         if _is_soft(label, num_classes) and one_class_for:
-            raise _wrong(
-                owner,
-                f'each video must have one class for {one_class_for}',
-                'a soft label',
-                data_samples,
-                place,
-                'take Mixup, CutMix and other soft labels out of the data',
-            )
+            must = f'each video must have one class for {one_class_for}'
+            remedy = 'take Mixup, CutMix and other soft labels out of the data'
+            raise _wrong(owner, must, 'a soft label', data_samples, place, remedy)
     if len({_is_index(sample.gt_label) for sample in data_samples}) > 1:
         raise ValueError(
             f'{owner}: the labels of a batch must be all class indices or all soft, got both; '
-            'label all videos alike.'
+            'use one kind of label.'
         )
     labels = torch.stack([sample.gt_label for sample in data_samples])  # (N, 1) or (N, K)
-    seen = labels.cpu()
+    values = labels.cpu()
     soft = not _is_index(data_samples[0].gt_label)
-    sound = _sound_soft(seen) if soft else ((seen >= 0) & (seen < num_classes))[:, 0]
+    sound = _sound_soft(values) if soft else ((values >= 0) & (values < num_classes))[:, 0]
     if not sound.all():
         place = int((~sound).nonzero()[0])
         if soft:
             must = 'a soft label must be a distribution over the classes, which sums to 1'
-            got = f'a sum of {seen[place].sum():.4g}, from {seen[place].min():.4g}'
+            got = f'a sum of {values[place].sum():.4g}, from {values[place].min():.4g}'
             remedy = 'a video with several classes (multi_class) is for other models'
         else:
             must = f'the label must be a class of 0..{num_classes - 1}'
-            got = str(seen[place].item())
+            got = str(values[place].item())
             remedy = (
                 'set num_classes of each head to that of the data set, or take the annotations of '
-                'these classes (-1 stands for a label that is missing)'
+                'these classes (-1 is a missing label)'
             )
         raise _wrong(owner, must, got, data_samples, place, remedy)
     return labels.argmax(1) if soft else labels[:, 0]
@@ -96,7 +84,7 @@ def _is_soft(label: Tensor, num_classes: int) -> bool:
 
 
 def _sound_soft(labels: Tensor) -> Tensor:
-    """(N, K) -> (N,). Half precision, as autocast may leave it, sums to 1 within a hundredth."""
+    # Half precision, as autocast may leave it, sums to 1 within a hundredth.
     return (labels.double().sum(1) - 1).abs().le(0.01) & labels.ge(0).all(1)
 
 

@@ -1,4 +1,4 @@
-"""A run that has lost its numbers ends, and says where and with which videos."""
+"""End a run with NaN or infinite numbers, and name the model and the videos."""
 
 from __future__ import annotations
 
@@ -19,22 +19,20 @@ def check_losses(
     models: Mapping[str, nn.Module],
     data_samples: list[ActionDataSample],
 ) -> None:
-    """Refuse a step whose losses are NaN or infinite, by the model and the videos that made them.
+    """Refuse a step with NaN or infinite losses; name the model and the videos that caused them.
 
-    A gradient scaler would skip such steps without end, and without one the weights become NaN.
-    Its own skips, of a gradient that is too large for float16, have finite losses and go on;
-    SkippedStepsHook counts them.
+    A gradient scaler would skip such steps forever, and without one the weights become NaN. A step
+    that it skips for a gradient too large for float16 has finite losses and passes;
+    SkippedStepsHook counts those. A NaN gradient of finite losses shows in the next step's scores.
 
-    It reads one number of the device a step. The heads of MMAction2 have read their scores, for the
-    top-k accuracy, just before, and MMEngine reads each loss at the end of the step.
-
-    A gradient that is NaN although the losses are finite shows in the next step's scores.
+    One number is read from the device each step. The heads of MMAction2 have just read their scores
+    for the top-k accuracy, and MMEngine reads each loss at the end of the step.
 
     Args:
         owner: the component that the user configures.
-        losses: of the step; those with ``loss`` in their names are looked at.
+        losses: of the step; those with ``loss`` in their names are checked.
         scores: logits of each model that the losses come from, (N, K).
-        models: the same models, by the same names.
+        models: the models, by the same names.
         data_samples: one a video.
 
     Raises:
@@ -61,7 +59,7 @@ def check_scores(
     models: Mapping[str, nn.Module],
     data_samples: list[ActionDataSample],
 ) -> None:
-    """Refuse scores that are NaN or infinite, by the model and the videos.
+    """Refuse NaN or infinite scores; name the model and the videos.
 
     Args:
         owner: the component that the user configures.
@@ -86,17 +84,17 @@ def check_scores(
 
 
 def _remedy(model: nn.Module, every_video: bool) -> str:
-    """What to do; a look at the weights tells whether the videos are to blame."""
+    """Return the remedy, which depends on whether the weights are finite."""
     tensors = (*model.parameters(), *model.buffers())
     if not all(x.isfinite().all() for x in tensors):
         return (
-            'its weights are not finite either, so no video is to blame: an earlier step made them '
-            'so, or its checkpoint holds them; lower the learning rate, set clip_grad of the '
-            'optim_wrapper, and start again from a checkpoint that is sound'
+            'its weights are not finite either, so no video is to blame: they come from an earlier '
+            'step or the checkpoint; lower the learning rate, set clip_grad of the optim_wrapper, '
+            'and start again from a checkpoint with finite weights'
         )
-    blame = 'its weights are finite, so numbers overflow on the way'
+    blame = 'its weights are finite, so activations overflow'
     if not every_video:
-        blame += ' with these videos; look at them (tools/data/check_videos.py)'
+        blame += ' with these videos; check them (tools/data/check_videos.py)'
     return (
         f'{blame}; with --amp in float16 the largest number is 65504: take bfloat16 or float32, or '
         'lower the learning rate'

@@ -18,7 +18,7 @@ TOKENS = ('cls', 'mean', 'places', 'frames')
 
 
 class Recorded:
-    """The last output of a module; none before it ran."""
+    """The last output of a module."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,11 +26,7 @@ class Recorded:
 
     @property
     def output(self) -> Tensor:
-        """The output.
-
-        Raises:
-            ValueError: the module did not run.
-        """
+        """The output; a ValueError if the module did not run."""
         if self.last is None:
             raise ValueError(
                 f"Intermediate feature '{self.path}': the module did not run; name one that is "
@@ -41,18 +37,18 @@ class Recorded:
 
 @contextmanager
 def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
-    """Record what a submodule puts out while the block runs; nothing stays on the model.
+    """Record the output of a submodule within the context.
 
     Args:
-        model: where the module is.
+        model: the module's root.
         path: its path, such as 'backbone.layer3'.
 
     Yields:
         The record.
 
     Raises:
-        ValueError: there is no such module (the error lists its neighbours), it puts out several
-            tensors, or it runs without a graph while gradients are wanted.
+        ValueError: there is no such module (the error lists its neighbours), it returns several
+            tensors, or it runs without a graph while gradients are enabled.
     """
     module = find_module(model, path)
     recorded = Recorded(path)
@@ -63,7 +59,7 @@ def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
             output = output[0]
         if not isinstance(output, Tensor):
             raise ValueError(
-                f"Intermediate feature '{path}': the module must put out one tensor, got "
+                f"Intermediate feature '{path}': the module must return one tensor, got "
                 f'{type(output).__name__}; name a module inside it.'
             )
         if wants_graph and not torch.is_grad_enabled():  # no gradient would reach what is before it
@@ -82,18 +78,7 @@ def record_output(model: nn.Module, path: str) -> Iterator[Recorded]:
 
 
 def find_module(model: nn.Module, path: str) -> nn.Module:
-    """``model.get_submodule(path)`` with an error that lists what is there.
-
-    Args:
-        model: where to look.
-        path: dotted path.
-
-    Returns:
-        The module.
-
-    Raises:
-        ValueError: no such module.
-    """
+    """Return ``model.get_submodule(path)``, or raise a ValueError that lists the children."""
     here: nn.Module = model
     walked: list[str] = []
     for part in path.split('.'):
@@ -110,10 +95,10 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
 
 
 def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls') -> Tensor:
-    """An intermediate feature as (10) and (11) compare it.
+    """Pool an intermediate feature for (10) and (11).
 
     Args:
-        output: what the module puts out; rows (its first dimension) go video by video.
+        output: of the module; rows (its first dimension) go video by video.
         input_shape: of the pathway's input, (N, V, C, T, H, W), or (N, T, C, H, W) for a
             Recognizer2D.
         tokens: 'cls', 'mean' or 'places': one vector a video (:func:`pool_to_vectors`). 'frames':
@@ -132,15 +117,14 @@ def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls'
 
 
 def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Tensor:
-    """One vector a video, whatever the module puts out.
+    """Pool any output of a module to one vector a video.
 
-    Feature maps (rows, C, [T,] H, W) are averaged over place and time. Of tokens (rows, L, D)
-    either the first, [CLS], is taken or the mean of the others. Where each place of a map is a
-    token, as in Swin, (rows, [T,] H, W, D), all are averaged. Rows that belong to one video (views,
-    frames) are averaged.
+    Feature maps (rows, C, [T,] H, W) are averaged over space and time. Of tokens (rows, L, D) the
+    first, [CLS], is used or the mean of the others. Where each position is a token, as in Swin,
+    (rows, [T,] H, W, D), all are averaged. Rows of one video (views, frames) are averaged.
 
     Args:
-        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D), or, of places,
+        output: (rows, C, T, H, W), (rows, C, H, W), (rows, L, D) or (rows, D), or, for 'places',
             (rows, [T,] H, W, D); rows is a multiple of ``num_videos``, video by video.
         num_videos: N.
         tokens: 'cls', 'mean' or 'places'.
@@ -171,16 +155,16 @@ def pool_to_vectors(output: Tensor, num_videos: int, tokens: str = 'cls') -> Ten
 
 
 def pool_to_steps(output: Tensor, input_shape: Sequence[int]) -> Tensor:
-    """One vector a time step: time stays, and only places are averaged.
+    """Pool an output to one vector a time step.
 
-    Places are averaged because those of the two pathways do not correspond: each crops and flips
-    for itself. Views of one video are averaged step by step.
+    Positions are averaged because those of the two pathways do not correspond: each crops and flips
+    on its own. Views of one video are averaged step by step.
 
     Args:
         output: the map of a 3D CNN, (N V, C, T', H, W); the tokens of a temporal encoder, one a
-            frame, (N V, T, D), or with [CLS] first, (N V, 1 + T, D), which is left out; or of a 2D
-            network that sees each frame alone a vector, a map or tokens, (N V T, ...): of tokens
-            the mean of those beside [CLS].
+            frame, (N V, T, D), or (N V, 1 + T, D) with [CLS] first, which is dropped; or a vector,
+            a map or tokens of a 2D network, one row a frame, (N V T, ...), tokens without [CLS]
+            averaged.
         input_shape: see :func:`pool_feature`.
 
     Returns:
@@ -211,7 +195,7 @@ def pool_to_steps(output: Tensor, input_shape: Sequence[int]) -> Tensor:
 def probe_dims(
     recognizer: BaseModel, path: str, tokens: str = 'cls', input_shape: tuple | None = None
 ) -> int:
-    """Find the dimension of an intermediate feature by one dry run, without computing anything.
+    """Find the dimension of an intermediate feature by a dry run on the meta device.
 
     Args:
         recognizer: an MMAction2 recognizer.
@@ -233,15 +217,10 @@ def probe_dims(
 
 
 def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None) -> Any:
-    """What a stage puts out for one video, on the meta device: shapes without values.
+    """Run a stage for one video on the meta device: shapes without values.
 
-    Args:
-        recognizer: an MMAction2 recognizer.
-        stage: 'backbone', or 'neck': all before the classifier.
-        input_shape: see :func:`probe_dims`.
-
-    Returns:
-        A tensor, or several.
+    ``stage`` is 'backbone', or 'neck': all before the classifier; see :func:`probe_dims` for
+    ``input_shape``.
 
     Raises:
         ValueError: the model refuses the shape.
@@ -268,5 +247,4 @@ def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None)
 
 
 def _default_shape(recognizer: BaseModel) -> tuple[int, ...]:
-    """Of one video: 16 frames at 224 x 224."""
     return (16, 3, 224, 224) if isinstance(recognizer, Recognizer2D) else (1, 3, 16, 224, 224)

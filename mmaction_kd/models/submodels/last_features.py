@@ -1,4 +1,4 @@
-"""Last features of any model: what its classifier sees, as vectors or as a map."""
+"""Last features of any model, the input of its classifier, as vectors or as a map."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from mmaction_kd.models.submodels.intermediate_features import dry_run, pool_to_vectors
 
 
-def last_feature(seen: Any, num_videos: int, num_views: int, kind: str) -> Tensor:
-    """What a classifier saw, for each view of each video.
+def last_feature(feats: Any, num_videos: int, num_views: int, kind: str) -> Tensor:
+    """Bring the input of a classifier to one feature for each view of each video.
 
-    A vector is made as of an intermediate feature; of several tensors (the two of SlowFast, map and
-    [CLS] of MViT) the vectors are concatenated.
+    A vector is pooled as of an intermediate feature. The vectors of several tensors (the two of
+    SlowFast, map and [CLS] of MViT) are concatenated.
 
     Args:
-        seen: a tensor, or nested tuples and lists of them; the rows of each are a multiple of N V,
+        feats: a tensor, or nested tuples and lists of them; the rows of each are a multiple of N V,
             view by view.
         num_videos: N.
         num_views: V.
@@ -28,10 +28,10 @@ def last_feature(seen: Any, num_videos: int, num_views: int, kind: str) -> Tenso
         (N, V, D) or (N, V, C, T, H, W).
 
     Raises:
-        ValueError: a map is asked for, and there is none or several.
+        ValueError: ``kind`` is 'map', and there is none or several.
     """
     rows = num_videos * num_views
-    tensors = _flatten(seen)
+    tensors = _flatten(feats)
     if kind == 'vector':
         feature = torch.cat([pool_to_vectors(x, rows) for x in tensors], 1)
     else:
@@ -46,7 +46,7 @@ def last_feature(seen: Any, num_videos: int, num_views: int, kind: str) -> Tenso
 
 
 def probe_last_dims(recognizer: BaseModel, kind: str, input_shape: tuple | None = None) -> int:
-    """Find the size of the last feature by one dry run, without computing anything.
+    """Find the size of the last feature by a dry run on the meta device.
 
     Args:
         recognizer: an MMAction2 recognizer.
@@ -64,30 +64,14 @@ def probe_last_dims(recognizer: BaseModel, kind: str, input_shape: tuple | None 
 
 
 def extracts_features(recognizer: BaseModel) -> bool:
-    """Whether features are asked of a recognizer at test.
-
-    Args:
-        recognizer: an MMAction2 recognizer.
-
-    Returns:
-        ``feature_extraction`` of its ``test_cfg``, a setting of MMAction2 0.x that 1.x leaves
-        without effect.
-    """
+    """Return ``feature_extraction`` of a ``test_cfg``, which MMAction2 1.x itself ignores."""
     return bool((recognizer.test_cfg or {}).get('feature_extraction'))
 
 
-def video_features(seen: Any, num_videos: int) -> Tensor:
-    """The mean over views of :func:`last_feature`, what MMAction2's FeatureHead gives.
-
-    Args:
-        seen: see :func:`last_feature`.
-        num_videos: N.
-
-    Returns:
-        (N, D).
-    """
-    return last_feature(seen, num_videos, 1, 'vector')[:, 0]
+def video_features(feats: Any, num_videos: int) -> Tensor:
+    """Average :func:`last_feature` over views to (N, D), as MMAction2's FeatureHead does."""
+    return last_feature(feats, num_videos, 1, 'vector')[:, 0]
 
 
-def _flatten(seen: Any) -> list[Tensor]:
-    return [seen] if isinstance(seen, Tensor) else [x for part in seen for x in _flatten(part)]
+def _flatten(feats: Any) -> list[Tensor]:
+    return [feats] if isinstance(feats, Tensor) else [x for part in feats for x in _flatten(part)]

@@ -1,4 +1,4 @@
-"""Any MMAction2 recognizer, by its config or by the path of one, with its checkpoint."""
+"""Build any MMAction2 recognizer from a config or its path, and load its checkpoint."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from mmaction_kd.registry import MODELS, SCOPE
 RecognizerConfig = str | Mapping
 
 NO_WEIGHTS = dict(pretrained=None, pretrained_type=None, pretrained2d=False, clip_pretrained=False)
-"""By what MMAction2's backbones fetch weights, and what makes them fetch none."""
+"""Settings by which MMAction2's backbones download weights, with the values that prevent it."""
 
 
 def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | None]:
-    """Read the three ways of naming a recognizer.
+    """Resolve the three ways of naming a recognizer.
 
     - ``dict(type='Recognizer3D', backbone=..., cls_head=...)``, as under ``model`` in a config;
     - ``'mmaction::recognition/tsn/....py'`` or the path of a config file: its ``model``;
     - ``dict(config=<either path>, cls_head=dict(num_classes=51))``: its ``model``, with changes.
 
-    A dict may also have ``checkpoint``: where the weights come from before training, a path, a URL,
-    or the work dir of a training, for its last checkpoint.
+    A dict may also have ``checkpoint``, the initial weights: a path, a URL, or the work dir of a
+    training, for its last checkpoint.
 
     Args:
         cfg: one of the above.
@@ -45,7 +45,7 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
     """
     if isinstance(cfg, str):
         cfg = dict(config=cfg)
-    changes = ConfigDict(copy.deepcopy(dict(cfg)))  # the caller's, nested dicts too, stays as it is
+    changes = ConfigDict(copy.deepcopy(dict(cfg)))  # the caller's config is not changed
     checkpoint = changes.pop('checkpoint', None)
     path = changes.pop('config', None)
     if path is not None:
@@ -64,7 +64,7 @@ def split_recognizer_config(cfg: RecognizerConfig) -> tuple[ConfigDict, str | No
 
 
 def _drop_other_weights(part: Any) -> None:
-    """A checkpoint brings all weights: nothing else, such as ImageNet's, is to be fetched."""
+    """Disable other pre-trained weights, such as ImageNet's: the checkpoint holds all."""
     if isinstance(part, dict):
         for key, nothing in NO_WEIGHTS.items():
             if part.get(key, nothing) != nothing:
@@ -108,20 +108,20 @@ def build_recognizer(cfg: RecognizerConfig) -> tuple[BaseModel, str | None]:
 
 
 def load_recognizer(
-    recognizer: BaseModel, checkpoint: str, name: str = 'recognizer', whole: bool = False
+    recognizer: BaseModel, checkpoint: str, name: str = 'recognizer', complete: bool = False
 ) -> None:
-    """Load a checkpoint into a recognizer, less what has another shape (a head of other classes).
+    """Load a checkpoint into a recognizer, without weights of another shape (other classes).
 
     Args:
         recognizer: the model.
         checkpoint: path or URL, as for ``load_from``; or the work dir of a training.
-        name: what to call it in messages.
-        whole: refuse a checkpoint without all parameters, for a model that will not be trained.
+        name: of the recognizer in messages.
+        complete: refuse a checkpoint that lacks parameters, for a model that is not trained.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: the checkpoint and the model have no backbone weight in common, or with
-            ``whole`` not all.
+            ``complete`` not all.
     """
     try:
         checkpoint = _checkpoint_of(checkpoint)
@@ -129,7 +129,7 @@ def load_recognizer(
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{name}: there is no checkpoint {checkpoint}; train it first (the config's header "
-            'says how), give the path of another, or set checkpoint=None to start from nothing.'
+            'has the command), give another path, or set checkpoint=None to train from scratch.'
         ) from error
     weights = loaded.get('state_dict', loaded)
     own = recognizer.state_dict()
@@ -138,10 +138,10 @@ def load_recognizer(
         theirs, ours = next(iter(weights), None), next(k for k in own if k.startswith('backbone.'))
         raise ValueError(
             f"{name}: checkpoint {checkpoint} has no weight of this model's backbone: its keys "
-            f"look like '{theirs}', the model's like '{ours}'; name a checkpoint of the same "
+            f"are like '{theirs}', the model's like '{ours}'; name a checkpoint of the same "
             'model, or convert it with tools/model_converters.'
         )
-    with check_next_load(recognizer, name, checkpoint, 'all' if whole else 'any'):
+    with check_next_load(recognizer, name, checkpoint, 'all' if complete else 'any'):
         recognizer.load_state_dict(fitting, strict=False)
     left = sorted(own.keys() - fitting.keys())
     logger = MMLogger.get_current_instance()
@@ -151,7 +151,7 @@ def load_recognizer(
 
 
 def _checkpoint_of(place: str) -> str:
-    """The last checkpoint of a work dir, wherever its config had it saved; else the path itself."""
+    """Return the last checkpoint of a work dir, or the path if it is no folder."""
     if not Path(place).is_dir():
         return place
     found = find_last_checkpoint(place)

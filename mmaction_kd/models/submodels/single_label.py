@@ -1,4 +1,4 @@
-"""Distillation is of models that give a video one class of several."""
+"""Refuse multi-label recognizers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from mmengine.model import BaseModel
 
 
 def check_single_label(owner: str, name: str, recognizer: BaseModel) -> None:
-    """Refuse a recognizer that gives a video several classes.
+    """Refuse a multi-label recognizer, whose scores are one sigmoid a class.
 
-    Its scores are one sigmoid a class; dominance, soft targets and fusion are of a softmax over
-    the classes.
+    Dominance, soft targets and fusion need a softmax over the classes.
 
     Args:
         owner: the component that the user configures.
-        name: what the recognizer is to it.
-        recognizer: built.
+        name: the option that names the recognizer.
+        recognizer: an MMAction2 recognizer.
 
     Raises:
-        ValueError: its head is for several classes a video.
+        ValueError: its head is multi-label.
     """
     head = recognizer.cls_head
     loss = getattr(head, 'loss_cls', None)  # not of a head without MMAction2's BaseHead

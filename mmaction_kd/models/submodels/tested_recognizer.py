@@ -1,4 +1,4 @@
-"""A recognizer with its checkpoint, to ask it of videos."""
+"""A recognizer with its checkpoint, for inference on videos."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmaction_kd.host_fixes.loaded_weights import check_next_load
 def load_tested_recognizer(
     config: str | Config, checkpoint: str, device: str, owner: str
 ) -> nn.Module:
-    """``init_recognizer`` of MMAction2, for a checkpoint that has all weights.
+    """Call MMAction2's ``init_recognizer``, and refuse a checkpoint that lacks weights.
 
     Args:
         config: path of a config, or the config.
@@ -31,7 +31,7 @@ def load_tested_recognizer(
         The recognizer, in eval mode.
 
     Raises:
-        ValueError: the checkpoint has not all weights that the answers depend on.
+        ValueError: the checkpoint lacks weights that the predictions depend on.
     """
     model = init_recognizer(config, None, device)
     with check_next_load(model, owner, checkpoint, 'answers'):
@@ -40,7 +40,7 @@ def load_tested_recognizer(
 
 
 def read_video(pipeline: Sequence[dict], video: Path, owner: str, label: int = -1) -> dict:
-    """Run the steps of a test on one video.
+    """Run a test pipeline on one video.
 
     Args:
         pipeline: such as ``cfg.test_pipeline``.

@@ -1,4 +1,4 @@
-"""What any MMAction2 recognizer says of each view."""
+"""Logits of any MMAction2 recognizer for each view."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 class ScoredViews(NamedTuple):
-    """What :func:`score_views` returns."""
+    """Output of :func:`score_views`."""
 
     logits: Tensor
     """(N, V, K)."""
     loss_aux: dict[str, Tensor]
     """Auxiliary losses of the neck."""
     feats: Any
-    """What the classifier saw: a tensor, or several; rows are those of the backbone."""
+    """Input of the classifier: a tensor, or several; rows are those of the backbone."""
 
 
 def score_views(
@@ -26,7 +26,7 @@ def score_views(
     data_samples: list[ActionDataSample] | None = None,
     test_mode: bool = False,
 ) -> ScoredViews:
-    """Logits of each view of each video, and what they come from.
+    """Compute the logits of each view of each video.
 
     Args:
         recognizer: an MMAction2 recognizer.
@@ -51,16 +51,6 @@ def view_logits(
     data_samples: list[ActionDataSample] | None = None,
     test_mode: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """:func:`score_views` without the features.
-
-    Args:
-        recognizer: see there.
-        inputs: see there.
-        data_samples: see there.
-        test_mode: see there.
-
-    Returns:
-        Logits (N, V, K), and the auxiliary losses of the neck.
-    """
+    """Return the logits, (N, V, K), and the auxiliary losses of :func:`score_views`."""
     scored = score_views(recognizer, inputs, data_samples, test_mode)
     return scored.logits, scored.loss_aux

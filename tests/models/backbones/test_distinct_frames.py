@@ -59,7 +59,7 @@ def test_frames_of_one_number_are_still_told_apart(monkeypatch, numbers):
     """Whatever is shared is bit-equal; all that equal the first of their number are shared."""
     frames = drawn(torch.float32, distinct=4, rows=50)
     fakes = torch.arange(50) % numbers
-    monkeypatch.setattr(module, 'frame_numbers', lambda bits: fakes)
+    monkeypatch.setattr(module, 'frame_hashes', lambda bits: fakes)
     first, place = distinct_frames(frames)
     assert torch.equal(frames[first][place], frames)
     for number in range(numbers):
@@ -81,5 +81,5 @@ def test_numbers_of_different_frames_differ():
     frames = torch.zeros(5000, 1, 50, 100)
     rows = torch.arange(5000)
     frames.flatten(1)[rows, rows] = 1.0
-    numbers = module.frame_numbers(frames.flatten(1).view(torch.int64))
+    numbers = module.frame_hashes(frames.flatten(1).view(torch.int64))
     assert len(numbers.unique()) == 5000

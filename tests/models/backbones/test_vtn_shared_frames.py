@@ -61,7 +61,7 @@ def test_frames_are_shared_among_the_videos_of_a_batch():
 def test_a_collision_of_hashes_does_not_change_the_result(monkeypatch, numbers):
     plain, sharing, _ = a_pair()
     monkeypatch.setattr(
-        distinct_frames, 'frame_numbers', lambda bits: torch.arange(len(bits)) % numbers
+        distinct_frames, 'frame_hashes', lambda bits: torch.arange(len(bits)) % numbers
     )
     clips = overlapping_clips([0, 2, 4])
     with torch.no_grad():

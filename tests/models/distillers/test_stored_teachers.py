@@ -141,7 +141,7 @@ def test_a_teacher_with_the_students_preprocessor_is_another_with_another(record
     assert found[0]['static'].weights == found[1]['static'].weights
 
 
-def test_a_teacher_whose_checkpoint_is_gone_is_believed(recorded, monkeypatch):
+def test_a_teacher_whose_checkpoint_is_gone_is_trusted(recorded, monkeypatch):
     warned = []
     monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', warned.append)
     changed = teachers(recorded, checkpoint=str(recorded.folder / 'gone.pth'))

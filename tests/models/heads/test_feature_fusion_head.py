@@ -120,7 +120,7 @@ def test_a_pathway_with_one_view_goes_with_each_of_the_others(fusion):
     repeated = dict(feats, local=torch.cat([feats['local']] * V, 1))
     torch.testing.assert_close(head.logits(feats), head.logits(repeated))
     feats['global'] = torch.cat([feats['global'], feats['global'][:, :1]], 1)
-    with pytest.raises(ValueError, match=r"as many views.*got \{'local': 2, 'global': 3\}"):
+    with pytest.raises(ValueError, match=r"same number of views.*got \{'local': 2, 'global': 3\}"):
         head.logits(dict(repeated, **{'global': feats['global']}))
 
 

@@ -50,7 +50,7 @@ def test_a_part_that_loses_its_numbers_with_a_video_is_named_with_it(method, nam
     spoil_scores(parts[name], value, 1)
     words = (
         rf"the scores of {name} must be finite, got (nan|inf) for 'b\.mp4' of 3 videos; its "
-        r'weights are finite, .* with these videos; look at them .* float16'
+        r'weights are finite, .* with these videos; check them .* float16'
     )
     with pytest.raises(FloatingPointError, match=words):
         model(*batch, mode=mode)
