@@ -63,6 +63,9 @@ def _run(words: Sequence[str], environment: Mapping[str, str], output: int) -> N
         os.dup2(nothing.fileno(), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    # Those of the parent may lead elsewhere, or hold what it has not written yet.
+    sys.stdout = os.fdopen(1, 'w', buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, 'w', buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = list(words)
