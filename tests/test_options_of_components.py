@@ -77,7 +77,7 @@ def good(tmp_path_factory):
         PathwayPipelines=dict(pathways=dict(near=STEPS, far=STEPS)),
         R2Plus1d50={},
         SelectivityMetric=dict(subsets=SUBSETS),
-        ShrinkingDecordInit=dict(short_side=8),
+        ResizingDecordInit=dict(short_side=8),
         SkipBadVideos=dict(dataset=videos, lazy_init=True),
         SkippedStepsHook={},
         SnapFrames=dict(frame_interval=2),
@@ -252,7 +252,7 @@ WRONG_VALUES = dict(
     SelectivityMetric=dict(
         subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
     ),
-    ShrinkingDecordInit=dict(short_side=COUNT),
+    ResizingDecordInit=dict(short_side=COUNT),
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
     SkippedStepsHook=dict(max_skipped=COUNT),
     SnapFrames=dict(frame_interval=COUNT),

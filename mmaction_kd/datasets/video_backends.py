@@ -36,18 +36,18 @@ class VideoBackend(NamedTuple):
 
 VIDEO_BACKENDS = {
     'decord': VideoBackend(
-        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.PartwiseDecordDecode'
+        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.ChunkedDecordDecode'
     ),
     'pyav': VideoBackend(
         'PyAVInit',
         'PyAVDecode',
         package='av',
-        in_place='mmaction_kd.ForwardPyAVDecode',
+        in_place='mmaction_kd.SequentialPyAVDecode',
         init_in_place='mmaction_kd.CountingPyAVInit',
         only_forward=True,
     ),
     'opencv': VideoBackend(
-        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.ForwardOpenCVDecode'
+        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.SequentialOpenCVDecode'
     ),
 }
 """In the order in which ``auto`` tries them."""

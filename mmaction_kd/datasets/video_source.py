@@ -80,15 +80,15 @@ class VideoFile:
 def _other_reader(path: str) -> tuple[int, GrayReader] | None:
     """What another reader than decord makes of a local file: it goes forward, or begins anew."""
     # MMAction2, which this imports, takes seconds: only unusual files need it.
-    from mmaction_kd.datasets.transforms import forward_opencv_decode, forward_pyav_decode
+    from mmaction_kd.datasets.transforms import sequential_opencv_decode, sequential_pyav_decode
     from mmaction_kd.datasets.video_backends import readers_of, usual_steps
 
     def of_pyav(inds: Iterator[int]) -> Iterator[np.ndarray]:
         container = usual_steps('pyav').init(dict(filename=path))['video_reader']
-        return forward_pyav_decode.read_forward(container, inds)
+        return sequential_pyav_decode.read_forward(container, inds)
 
     def of_opencv(inds: Iterator[int]) -> Iterator[np.ndarray]:
-        return forward_opencv_decode.read_forward(cv2.VideoCapture(path, cv2.CAP_FFMPEG), inds)
+        return sequential_opencv_decode.read_forward(cv2.VideoCapture(path, cv2.CAP_FFMPEG), inds)
 
     passes = dict(pyav=of_pyav, opencv=of_opencv)
     backend = next((name for name in readers_of(path) if name in passes), None)

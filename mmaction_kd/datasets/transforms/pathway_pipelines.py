@@ -69,7 +69,7 @@ class PathwayPipelines(BaseTransform):
             seen less often; and there are fewer frames to decode.
         decode_short_side: Short side, in pixels, at which large frames leave the decoder; the
             largest that any pathway resizes to. Only with decord, see
-            :class:`ShrinkingDecordInit`. None: as they are in the file.
+            :class:`ResizingDecordInit`. None: as they are in the file.
 
     Raises:
         TypeError: If a setting is of another type than the signature says.
@@ -373,8 +373,8 @@ def _reading_steps(
     steps = BackendSteps(backend, inits[backend], decodes[backend])
     if short_side is None:
         return steps.init, steps.decode
-    shrinking = {'type': 'mmaction_kd.ShrinkingDecordInit', 'short_side': short_side}
-    return TRANSFORMS.build({**inits[backend], **shrinking}), steps.decode
+    resizing = {'type': 'mmaction_kd.ResizingDecordInit', 'short_side': short_side}
+    return TRANSFORMS.build({**inits[backend], **resizing}), steps.decode
 
 
 def _check_inside(inside: Mapping[str, str], pathways: Mapping[str, Sequence[dict]]) -> None:

@@ -16,7 +16,7 @@ SEEK_BEYOND = 64
 
 
 @TRANSFORMS.register_module()
-class ForwardOpenCVDecode(BaseTransform):
+class SequentialOpenCVDecode(BaseTransform):
     """Decode frames with OpenCV, going forward and converting only those that are wanted.
 
     The frames are those of MMAction2's OpenCVDecode, which seeks for every frame that does not
@@ -80,7 +80,9 @@ def read_forward(video: cv2.VideoCapture, inds: Iterable[int]) -> Iterator[np.nd
         while img is None:
             readable -= 1
             if readable < 0:
-                raise ValueError(f'ForwardOpenCVDecode: frame {index} must be readable, got none.')
+                raise ValueError(
+                    f'SequentialOpenCVDecode: frame {index} must be readable, got none.'
+                )
             for _ in range(readable - seek(video, readable)):
                 video.grab()
             img, position = video.read()[1], readable + 1

@@ -43,7 +43,7 @@ class CountingPyAVInit(PyAVInit):
 
 
 @TRANSFORMS.register_module()
-class ForwardPyAVDecode(PyAVDecode):
+class SequentialPyAVDecode(PyAVDecode):
     """Decode frames with PyAV, keeping and converting only those that are wanted.
 
     The frames and the arguments are those of MMAction2's PyAVDecode, in whose place it stands, but
@@ -98,6 +98,6 @@ def read_forward(container: Any, inds: Iterable[int]) -> Iterator[np.ndarray]:
             last = frame
         position = index
         if last is None:
-            raise ValueError(f'ForwardPyAVDecode: frame {index} must be readable, got none.')
+            raise ValueError(f'SequentialPyAVDecode: frame {index} must be readable, got none.')
         turns = getattr(last, 'rotation', 0) // 90  # PyAV 13 does not tell
         yield np.ascontiguousarray(np.rot90(last.to_rgb().to_ndarray(), turns))

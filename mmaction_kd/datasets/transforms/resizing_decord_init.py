@@ -13,7 +13,7 @@ from mmaction_kd.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class ShrinkingDecordInit(DecordInit):
+class ResizingDecordInit(DecordInit):
     """Open a video with decord so that large frames are shrunk as they are decoded.
 
     A frame is converted to RGB at the small size, which of 1080p saves more than half of what comes
@@ -36,7 +36,7 @@ class ShrinkingDecordInit(DecordInit):
     @checked_options
     def __init__(self, short_side: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_range('ShrinkingDecordInit', 'short_side', short_side, 1)
+        check_range('ResizingDecordInit', 'short_side', short_side, 1)
         self.short_side = short_side
 
     def _get_video_reader(self, filename: str) -> Any:

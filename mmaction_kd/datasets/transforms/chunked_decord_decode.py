@@ -10,11 +10,11 @@ from torch.utils.dlpack import from_dlpack
 
 from mmaction_kd.registry import TRANSFORMS
 
-FRAMES_A_PART = 8
+FRAMES_A_CHUNK = 8
 
 
 @TRANSFORMS.register_module()
-class PartwiseDecordDecode(DecordDecode):
+class ChunkedDecordDecode(DecordDecode):
     """Decode frames with decord, a few at a time, and take them over in decord's own memory.
 
     The frames and the arguments are those of MMAction2's DecordDecode, in whose place it stands.
@@ -27,7 +27,7 @@ class PartwiseDecordDecode(DecordDecode):
         if self.mode != 'accurate':
             return super()._decord_load_frames(container, frame_inds)
         imgs: list[np.ndarray] = []
-        for first in range(0, len(frame_inds), FRAMES_A_PART):
-            part = container.get_batch(frame_inds[first : first + FRAMES_A_PART])
+        for first in range(0, len(frame_inds), FRAMES_A_CHUNK):
+            part = container.get_batch(frame_inds[first : first + FRAMES_A_CHUNK])
             imgs.extend(from_dlpack(part.to_dlpack()).numpy())  # (T, H, W, C) -> T of (H, W, C)
         return imgs
