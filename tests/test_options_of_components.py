@@ -68,6 +68,7 @@ def good(tmp_path_factory):
         DominanceDistillLoss=dict(num_classes=3, feat_dims={'local': 4, 'global': 5}),
         DualTeacherDistiller={k: v for k, v in dtkd.items() if k != 'type'},
         FeatureFusionHead=dict(num_classes=3),
+        FittedSampleFrames=dict(clip_len=4, frame_interval=8, target_fps=30),
         FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
         HybridScoreLoss=FOR_SUBSETS,
         LoadFrameFeatures=dict(encoder={}, steps=STEPS[1:2], folder='none'),
@@ -228,6 +229,7 @@ WRONG_VALUES = dict(
         dropout_ratio=RATIO,
         init_std=NOT_NEGATIVE,
     ),
+    FittedSampleFrames=dict(clip_len=COUNT, frame_interval=COUNT, target_fps=COUNT),
     FrozenFrameEncoder=dict(
         mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
     ),

@@ -1,4 +1,4 @@
-"""decord's frames without a copy of them all."""
+"""Decoding with decord without a copy of all frames."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ FRAMES_A_CHUNK = 8
 
 @TRANSFORMS.register_module()
 class ChunkedDecordDecode(DecordDecode):
-    """Decode frames with decord, a few at a time, and take them over in decord's own memory.
+    """Decode frames with decord in chunks, and use decord's own memory.
 
-    The frames and the arguments are those of MMAction2's DecordDecode, in whose place it stands.
-    That one holds all frames in one block and copies it, and a new block of many megabytes costs
-    about as much as the copy. This overrides a method of the host's, for the rest of the step
-    (modes, boxes) is to stay the host's.
+    Replaces MMAction2's DecordDecode, with the same frames and arguments. The host holds all frames
+    in one block and copies it; a new block of many megabytes costs about as much as the copy.
+    Overrides a private method, so that the rest of the step (modes, boxes) stays the host's.
     """
 
     def _decord_load_frames(self, container: Any, frame_inds: np.ndarray) -> list[np.ndarray]:

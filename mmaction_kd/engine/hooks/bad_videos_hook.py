@@ -18,7 +18,12 @@ from mmaction_kd.datasets.bad_videos_file import (
     read_bad_videos,
     write_bad_videos,
 )
-from mmaction_kd.datasets.skip_bad_videos import META_KEY, shown, skip_bad_videos_in, too_many
+from mmaction_kd.datasets.skip_bad_videos import (
+    META_KEY,
+    listed,
+    skip_bad_videos_in,
+    too_many_bad,
+)
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
 
@@ -196,7 +201,7 @@ class BadVideosHook(Hook):
         num_videos = self._all[name].num_videos
         share = max(wrapper.max_share for wrapper in wrappers)
         if len(bad) / max(1, num_videos) > share:
-            raise RuntimeError(too_many(type(self).__name__, share, num_videos, bad))
+            raise RuntimeError(too_many_bad(type(self).__name__, share, num_videos, bad))
 
     def _start_scoring(self, runner: Runner, name: str, loop: ValLoop | TestLoop) -> None:
         self._start(runner, name, loop.dataloader.dataset)
@@ -254,7 +259,7 @@ class BadVideosHook(Hook):
         if found.bad_videos:
             runner.logger.warning(
                 f'{type(self).__name__}: {found} could not be read and are not scored: '
-                f'{shown(found.bad_videos)}'
+                f'{listed(found.bad_videos)}'
             )
 
 
