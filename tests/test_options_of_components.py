@@ -68,6 +68,7 @@ def good(tmp_path_factory):
         DominanceDistillLoss=dict(num_classes=3, feat_dims={'local': 4, 'global': 5}),
         DualTeacherDistiller={k: v for k, v in dtkd.items() if k != 'type'},
         FeatureFusionHead=dict(num_classes=3),
+        FittedSampleFrames=dict(clip_len=4, frame_interval=8, target_fps=30),
         FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
         FittedSampleFrames=dict(clip_len=2, frame_interval=2, target_fps=30),
         HybridScoreLoss=FOR_SUBSETS,
@@ -78,7 +79,7 @@ def good(tmp_path_factory):
         PathwayPipelines=dict(pathways=dict(near=STEPS, far=STEPS)),
         R2Plus1d50={},
         SelectivityMetric=dict(subsets=SUBSETS),
-        ShrinkingDecordInit=dict(short_side=8),
+        ResizingDecordInit=dict(short_side=8),
         SkipBadVideos=dict(dataset=videos, lazy_init=True),
         SkippedStepsHook={},
         SnapFrames=dict(frame_interval=2),
@@ -229,6 +230,7 @@ WRONG_VALUES = dict(
         dropout_ratio=RATIO,
         init_std=NOT_NEGATIVE,
     ),
+    FittedSampleFrames=dict(clip_len=COUNT, frame_interval=COUNT, target_fps=COUNT),
     FrozenFrameEncoder=dict(
         mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
     ),
@@ -254,7 +256,7 @@ WRONG_VALUES = dict(
     SelectivityMetric=dict(
         subsets=NO_SUBSETS[:3], direction=CHOICE, eps=(-0.1, 1, INF), collect_device=CHOICE
     ),
-    ShrinkingDecordInit=dict(short_side=COUNT),
+    ResizingDecordInit=dict(short_side=COUNT),
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
     SkippedStepsHook=dict(max_skipped=COUNT),
     SnapFrames=dict(frame_interval=COUNT),

@@ -3,8 +3,8 @@
 Usage: python tools/predict.py CONFIG CHECKPOINT VIDEO [VIDEO ...] [--classes FILE] [--backend auto]
 
 A VIDEO is a file, a folder (each file in it, but for hidden ones) or a quoted pattern such as
-'clips/**/*.mp4'. Prints the five best classes; of an MBD model also what each pathway says alone,
-and its weight. Videos are read as the config says; with --backend auto by decord, PyAV or OpenCV,
+'clips/**/*.mp4'. Prints the five best classes; of an MBD model also the scores of each pathway,
+and its weight. Videos are read as in the config; with --backend auto by decord, PyAV or OpenCV,
 the first that can. A video that is missing or can't be read is reported in a line, the others are
 answered, and the exit code is 1.
 """
@@ -47,8 +47,8 @@ def best(scores: torch.Tensor, classes: Sequence[str], count: int) -> str:
     )
 
 
-def tell(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> None:
-    """Print what the model says of a video.
+def print_answer(model: nn.Module, video: Path, data: dict, classes: Sequence[str]) -> None:
+    """Print the model's scores of a video.
 
     Args:
         model: the recognizer.
@@ -116,7 +116,7 @@ def main() -> None:
                 print(error, file=sys.stderr)
                 all_read = False
             else:
-                tell(model, video, data, classes)
+                print_answer(model, video, data, classes)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'{error}')
     if not all_read:

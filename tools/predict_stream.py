@@ -1,4 +1,4 @@
-"""Say what happens when, in a video of any length or in a live stream.
+"""Report what happens when, in a video of any length or in a live stream.
 
 Usage: python tools/predict_stream.py CONFIG CHECKPOINT SOURCE [--every SECONDS] [--classes FILE]
 
@@ -113,7 +113,7 @@ class Progress:
         self.source = source
         self.windows = self.skipped = 0
         self.reached = 0.0
-        self._began = self._told = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def skip(self) -> bool:
         """Whether to skip a window of a live stream, as frames wait already; counts them."""
@@ -125,8 +125,8 @@ class Progress:
         """Count a window, and print a line if the last one is some seconds old."""
         self.windows += 1
         self.reached = end
-        if time.monotonic() - self._told >= PROGRESS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._printed >= PROGRESS:
+            self._printed = time.monotonic()
             print(self.line(), file=sys.stderr, flush=True)
 
     def line(self) -> str:
@@ -189,7 +189,7 @@ def main() -> None:
             print(error, file=sys.stderr)
             failed = True
         except KeyboardInterrupt:
-            print(f'\npredict_stream: stopped; what was seen is in {out}.', file=sys.stderr)
+            print(f'\npredict_stream: stopped; the results so far are in {out}.', file=sys.stderr)
             sys.exit(STOPPED)
         source = None
         print(f'{len(merger.segments)} segments in {out}')

@@ -189,7 +189,7 @@ def check(
     store.header.check(header, 'store_teachers', args.out, 'check it with what it was made of')
     total = store.header.videos * store.header.views
     chosen = np.random.default_rng().choice(total, min(args.check, total), replace=False)
-    views = [divmod(int(place), store.header.views) for place in sorted(chosen)]
+    views = [divmod(int(row), store.header.views) for row in sorted(chosen)]
     found = recording.check_views(model, dataset, store, views, workers)
     print(f'{found.views} of {total} views compared')
     for name in sorted(found.logits):

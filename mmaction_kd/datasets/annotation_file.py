@@ -1,4 +1,4 @@
-"""Annotation files that MMAction2 would misread, told by file and line."""
+"""Checks of annotation files that MMAction2 would misread; errors name file and line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mmengine.fileio import list_from_file
 from mmengine.registry import DefaultScope
 
 BYTE_ORDER_MARK = '\ufeff'
-DIGITS = 9  # of a number; more is no label
-# Never run, as no sample is taken; a data set may refuse to be built without (RepeatAugDataset).
+DIGITS = 9  # longest number that can be a label
+# Never run; RepeatAugDataset can not be built without one.
 PIPELINE = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=1),
@@ -21,22 +21,22 @@ PIPELINE = [
 
 
 def check_annotations(dataset: BaseDataset, num_classes: int | None = None) -> None:
-    """Refuse a file whose lines would be read wrongly, or end in an error without a name.
+    """Refuse a file whose lines would be read wrongly, or fail with an unclear error.
 
     MMAction2 reads ``walk/a.mp4 3`` of a VideoDataset (split by ``delimiter``), ``walk/a 163 3`` of
     a RawframeDataset, ``walk/a 0 163 3`` of one with offsets. It takes a blank line for a video,
     a missing label for the label -1, and a byte order mark for a part of the first name.
 
-    Labels may be missing in test mode, where all of them are.
+    In test mode all labels may be missing.
 
     Args:
-        dataset: of MMAction2, not loaded yet (``lazy_init``); one that does not read such a file by
-            MMAction2's own method is left alone.
-        num_classes: K, where it is known; else the data set's own.
+        dataset: of MMAction2, not loaded yet (``lazy_init``). One that overrides MMAction2's
+            reading of the file is not checked.
+        num_classes: K. None: the data set's own, if it has one.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a line is wrong; it is told with its number, and the remedy.
+        ValueError: a line is wrong; the error has its number and a remedy.
     """
     fields = _fields(dataset)
     if fields is None:
@@ -70,15 +70,14 @@ def check_annotations(dataset: BaseDataset, num_classes: int | None = None) -> N
 
 
 def check_config_annotations(cfg: Mapping, *loaders: str) -> None:
-    """The same for the data sets that a config names, before anything is built from it.
+    """Run :func:`check_annotations` on the data sets of a config, before anything is built.
 
     Args:
         cfg: of a run.
-        loaders: those of its keys that the run uses, such as ``train_dataloader``.
+        loaders: keys of the dataloaders that the run uses, such as ``train_dataloader``.
 
     Raises:
-        FileNotFoundError: see :func:`check_annotations`.
-        ValueError: likewise.
+        FileNotFoundError, ValueError: see :func:`check_annotations`.
     """
     num_classes = _num_classes(cfg.get('model') or {})
     for loader in loaders:
@@ -88,7 +87,7 @@ def check_config_annotations(cfg: Mapping, *loaders: str) -> None:
 
 
 def _check_config(cfg: Mapping, num_classes: int | None) -> None:
-    """Look through wrappers; a subset's labels are not those of the head."""
+    """Descend through wrappers; a subset's labels are not those of the head."""
     if str(cfg.get('type')).endswith('OpticalFlowSubset'):
         num_classes = None
     inner = [cfg['dataset']] if 'dataset' in cfg else cfg.get('datasets', ())
@@ -102,19 +101,12 @@ def _check_config(cfg: Mapping, num_classes: int | None) -> None:
 
 
 def without_reading(cfg: Mapping) -> dict:
-    """A data set's config for its settings alone: no file is read, and no sample is taken.
-
-    Args:
-        cfg: of a data set of MMAction2.
-
-    Returns:
-        The config.
-    """
+    """Copy a data set's config so that building it reads no file and samples nothing."""
     return dict(cfg, pipeline=PIPELINE, lazy_init=True)
 
 
 def _fields(dataset: BaseDataset) -> tuple[str, ...] | None:
-    """What stands before the label; None where MMAction2's own method does not read it."""
+    """Fields before the label; None where a subclass reads the file in its own way."""
     method = type(dataset).load_data_list
     if method is VideoDataset.load_data_list:
         return ('VIDEO',)
@@ -131,7 +123,7 @@ def _fault(
     several: bool,
     delimiter: str | None,
 ) -> tuple[str, str] | None:
-    """What must hold and does not, and the remedy."""
+    """Return what must hold and does not, and a remedy."""
     if not row[0]:
         return 'name a video', 'remove it, also where it is blank'
     if row[0].endswith('/') and ('VIDEO' in fields or not row[0].strip('/')):
@@ -145,7 +137,7 @@ def _fault(
         needs = f'a {delimiter!r} in a name needs another delimiter in the file and the config'
         return f'be {form}', needs if delimiter else 'no name may have white space in it'
     if not all(map(_is_number, row[1:])):
-        return f'be {form}, with whole numbers of 0 or more behind the name', 'fix the line'
+        return f'be {form}, with integers of 0 or more after the name', 'fix the line'
     if 'FRAMES' in fields and int(row[len(fields) - 1]) < 1:
         return f'be {form}, with at least one frame', 'remove the line'
     return None
@@ -167,7 +159,7 @@ def _beyond(labels: list[str], num_classes: int | None) -> tuple[str, str] | Non
 
 
 def _num_classes(model: Mapping) -> int | None:
-    """K of a recognizer, a student, or a pathway."""
+    """Return K of a recognizer, a student, or a pathway."""
     for part in (model, model.get('student'), model.get('local_pathway')):
         head = part.get('cls_head') if isinstance(part, Mapping) else None
         if isinstance(head, Mapping) and 'num_classes' in head:

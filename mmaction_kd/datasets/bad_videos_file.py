@@ -1,4 +1,4 @@
-"""The file in which bad videos stand with their reasons."""
+"""The file that lists bad videos with their reasons."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FILE_NAME = 'bad_videos.json'
 
 @dataclass
 class BadVideos:
-    """What is known of the videos of a data set.
+    """The bad videos of a data set.
 
     Args:
-        num_videos: how many it has, with the bad ones.
-        bad_videos: of each bad one the reason, by the path of the file or of the folder of frames.
+        num_videos: number of its videos, bad ones included.
+        bad_videos: reason by path of the file or of the folder of frames.
     """
 
     num_videos: int = 0
@@ -30,14 +30,11 @@ class BadVideos:
 
 
 def video_name(info: Mapping, index: int) -> str:
-    """What a video is called in the file.
+    """Return the name of a video in the file: its path, else its index.
 
     Args:
-        info: annotation, as ``get_data_info`` of a data set gives it.
-        index: its place, for a data set without paths.
-
-    Returns:
-        Its path.
+        info: annotation, as ``get_data_info`` of a data set returns it.
+        index: in the data set.
     """
     for key in ('filename', 'frame_dir', 'audio_path'):
         if key in info:
@@ -60,10 +57,10 @@ def write_bad_videos(path: str | Path, found: Mapping[str, BadVideos]) -> None:
 
 
 def read_bad_videos(path: str | Path) -> dict[str, BadVideos]:
-    """Read the file.
+    """Read a file that BadVideosHook or tools/data/check_videos.py wrote.
 
     Args:
-        path: of the .json file that BadVideosHook or tools/data/check_videos.py wrote.
+        path: of the .json file.
 
     Returns:
         By the name of the data set.
@@ -93,7 +90,7 @@ def read_bad_videos(path: str | Path) -> dict[str, BadVideos]:
 
 
 def reasons_by_path(path: str | Path) -> dict[str, str]:
-    """The bad videos of all data sets in a file.
+    """Read the bad videos of all data sets in a file.
 
     Args:
         path: of the .json file.
@@ -102,8 +99,7 @@ def reasons_by_path(path: str | Path) -> dict[str, str]:
         Reasons by the absolute path of the video.
 
     Raises:
-        FileNotFoundError: see :func:`read_bad_videos`.
-        ValueError: likewise.
+        FileNotFoundError, ValueError: see :func:`read_bad_videos`.
     """
     return {
         os.path.abspath(name): reason

@@ -1,4 +1,4 @@
-"""Names of the classes, from a file."""
+"""Class names from a file."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from pathlib import Path
 
 
 def read_classes(path: str | Path, owner: str) -> tuple[str, ...]:
-    """Names of classes, one a line, in the order of the labels.
+    """Read class names, one per line, in the order of the labels.
 
     Args:
         path: of the file.
-        owner: the component that the user configures.
-
-    Returns:
-        The names.
+        owner: component that the user configures, for errors.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no text.
+        ValueError: it is not UTF-8 text.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

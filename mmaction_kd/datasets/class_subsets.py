@@ -1,4 +1,4 @@
-"""Named subsets of the classes, such as static and dynamic: which classes are whose."""
+"""Named subsets of the classes, such as static and dynamic."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SHIPPED = tuple(sorted(path.stem for path in CLASS_LISTS.glob('*.json')))
 
 
 class ClassSubsets(NamedTuple):
-    """The classes of a data set, and each subset of them.
+    """The classes of a data set, and its subsets.
 
     Attributes:
         classes: all K names, in the order of the labels.
-        names: for each subset its classes, in the order of the labels.
+        names: classes of each subset, in the order of the labels.
     """
 
     classes: tuple[str, ...]
@@ -31,13 +31,13 @@ class ClassSubsets(NamedTuple):
 
     @property
     def indices(self) -> dict[str, list[int]]:
-        """For each subset the class indices among the K."""
+        """Class indices of each subset."""
         index = {name: i for i, name in enumerate(self.classes)}
         return {subset: [index[name] for name in names] for subset, names in self.names.items()}
 
 
 def load_subsets(path: str | Path) -> ClassSubsets:
-    """Read the paper's lists, what tools/data/optical_flow_subsets.py writes, or one's own.
+    """Read the paper's lists, the output of tools/data/optical_flow_subsets.py, or a custom file.
 
     ::
 
@@ -47,16 +47,16 @@ def load_subsets(path: str | Path) -> ClassSubsets:
     Names are matched by :func:`class_key`.
 
     Args:
-        path: of the JSON file, whose other keys are left alone; or one of ``SHIPPED``, for the
-            lists that DTKD prints (a file of that name is ``./ucf101``).
+        path: of the JSON file, whose other keys are ignored; or one of ``SHIPPED``, for the lists
+            that DTKD prints (a file of that name is ``./ucf101``).
 
     Returns:
         The subsets, with the names as ``classes`` spells them.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is no such JSON, a class is named twice, a name of a subset is no
-            class, or the subsets do not hold each class exactly once.
+        ValueError: the file is not such JSON, a class is named twice, a subset names an unknown
+            class, or a class is not in exactly one subset.
     """
     path = subsets_file(path)
     try:
@@ -104,7 +104,7 @@ def load_subsets(path: str | Path) -> ClassSubsets:
 
 
 def class_key(name: str) -> str:
-    """What a class is compared by: its name without case, hyphens and underscores.
+    """Normalise a class name for comparison: drop case, hyphens and underscores.
 
     UCF101 itself spells HandstandPushups (folder) and HandStandPushups (videos), the paper
     Handstand-Pushups.
@@ -117,23 +117,19 @@ def class_key(name: str) -> str:
 
 
 def subsets_file(subsets: str | Path) -> Path:
-    """The file that a path, or a name of ``SHIPPED``, stands for."""
+    """Return the file of a path or of a name of ``SHIPPED``."""
     return CLASS_LISTS / f'{subsets}.json' if str(subsets) in SHIPPED else Path(subsets)
 
 
 def subset_indices(subsets: Subsets) -> dict[str, list[int]]:
-    """Class indices of each subset, however they are given.
+    """Return the class indices of each subset.
 
     Args:
         subsets: path of a file or a name of ``SHIPPED``, see :func:`load_subsets`; or the indices
             themselves.
 
-    Returns:
-        Subset name to class indices.
-
     Raises:
-        FileNotFoundError: as :func:`load_subsets`.
-        ValueError: likewise.
+        FileNotFoundError, ValueError: see :func:`load_subsets`.
     """
     if isinstance(subsets, Mapping):
         return {name: list(classes) for name, classes in subsets.items()}
@@ -146,14 +142,14 @@ def check_partition(
     """Refuse subsets that leave a class out or name one twice.
 
     Args:
-        owner: the component that the user configures.
+        owner: component that the user configures, for errors.
         key: the setting's name.
         subsets: class indices of every subset.
-        num_classes: K; None where it is known from the subsets alone.
+        num_classes: K. None: the number of indices.
 
     Raises:
-        ValueError: there are not two subsets or more, one is empty or can not be the name of a
-            teacher, or a class of 0..K−1 is not in exactly one.
+        ValueError: there are fewer than two subsets, one is empty or has a name that no teacher can
+            have, or a class of 0..K−1 is not in exactly one.
     """
     unfit = [n for n in subsets if not re.fullmatch(r'\w[\w -]*', n) or keyword.iskeyword(n)]
     if unfit:

@@ -1,4 +1,4 @@
-"""How long a video file says that it is, in bytes."""
+"""Length of a video file in bytes, according to its headers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ EBML, SEGMENT = b'\x1a\x45\xdf\xa3', b'\x18\x53\x80\x67'  # of Matroska and WebM
 
 
 def promised_length(path: str | Path) -> int:
-    """Where the last part of a file ends, as its headers say.
+    """Read from the headers where the last part of a file ends.
 
-    Decoders take a file that was cut for one that ends there, and guess the rest of the last frame.
+    Decoders take a truncated file for one that ends there, and guess the rest of the last frame.
 
     Source: ISO/IEC 14496-12, section 4.2 (.mp4, .mov); Microsoft, "AVI RIFF File Reference"; RFC
     8794, section 4, and RFC 9559, section 5.1 (.mkv, .webm).
@@ -21,7 +21,7 @@ def promised_length(path: str | Path) -> int:
         path: of the file.
 
     Returns:
-        Bytes, more than the file has if it was cut; 0 where the file does not say.
+        Bytes, more than the file has if it is truncated; 0 where the headers have no length.
     """
     length = os.path.getsize(path)
     with open(path, 'rb') as file:
@@ -37,14 +37,7 @@ def promised_length(path: str | Path) -> int:
 
 
 def how_cut(path: str | Path) -> str:
-    """Whether a file is shorter than it says.
-
-    Args:
-        path: of a local file.
-
-    Returns:
-        Where it ends, in words; empty where it is whole or does not say.
-    """
+    """Describe where a truncated local file ends; '' for a complete one or an unknown length."""
     length, promised = os.path.getsize(path), promised_length(path)
     return f'the file ends after {length} of {promised} bytes' if length < promised else ''
 
@@ -82,7 +75,7 @@ def _end_of_segment(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int | None:
-    """A number of EBML: as many bytes follow the first as it has leading zeros; None: not known."""
+    """Read an EBML number, whose first byte has a leading zero per byte after it; None: unknown."""
     first = file.read(1)
     if not first or not first[0]:
         return None

@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 
 from mmaction_kd.datasets.annotation_file import check_annotations, without_reading
 from mmaction_kd.datasets.class_subsets import class_key
-from mmaction_kd.datasets.video_source import FrameFolder, VideoFile, VideoSource
+from mmaction_kd.datasets.video_source import VideoSource, video_source
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class LabelledVideo:
     """A line of an annotation file.
 
     Args:
-        name: as it stands there: path, and with ``with_offset`` first frame and length.
-        source: where its frames are.
-        labels: its classes, one, or several of a multi-class data set.
+        name: path as in the file, and with ``with_offset`` first frame and length.
+        source: of its frames.
+        labels: one class, or several of a multi-class data set.
     """
 
     name: str
@@ -36,14 +36,15 @@ def build_datasets(cfg: dict) -> list[BaseDataset]:
 
     Args:
         cfg: of a VideoDataset or RawframeDataset, or of wrappers with the key ``dataset`` or
-            ``datasets``, which are looked through.
+            ``datasets``.
 
     Returns:
-        The data sets inside.
+        The data sets inside all wrappers.
 
     Raises:
         TypeError: one is of another kind.
-        ValueError: a line of an annotation file can not be read; it is told.
+        ValueError: a line of an annotation file is wrong; see
+            :func:`~mmaction_kd.datasets.annotation_file.check_annotations`.
     """
     inner = [cfg['dataset']] if 'dataset' in cfg else cfg.get('datasets')
     if inner is not None:
@@ -60,21 +61,11 @@ def build_datasets(cfg: dict) -> list[BaseDataset]:
     return [dataset]
 
 
-def _source(info: dict) -> VideoSource:
-    if 'filename' in info:
-        return VideoFile(info['filename'])
-    first = info['start_index'] + info.get('offset', 0)
-    return FrameFolder(info['frame_dir'], info['filename_tmpl'], first, info['total_frames'])
-
-
 def labelled_videos(dataset: VideoDataset | RawframeDataset) -> Iterator[LabelledVideo]:
-    """Go through the annotations.
+    """Yield every line of the annotations, in order.
 
     Args:
         dataset: of MMAction2.
-
-    Yields:
-        Every line, in order.
 
     Raises:
         ValueError: a line has no label.
@@ -85,7 +76,7 @@ def labelled_videos(dataset: VideoDataset | RawframeDataset) -> Iterator[Labelle
     prefix = os.path.join(dataset.data_prefix.get(prefix_key) or '', '')
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
-        name, source = info[key].removeprefix(prefix), _source(info)
+        name, source = info[key].removeprefix(prefix), video_source(info)
         if 'offset' in info:
             name = f'{name} {info["offset"]} {info["total_frames"]}'
         if dataset.multi_class:
@@ -101,17 +92,14 @@ def labelled_videos(dataset: VideoDataset | RawframeDataset) -> Iterator[Labelle
 
 
 def class_names(given: Sequence[str] | None, videos: Sequence[LabelledVideo]) -> list[str]:
-    """Names of all K classes.
+    """Return the names of all K classes.
 
     Args:
-        given: in the order of the labels; None for the labels' numbers.
+        given: in the order of the labels. None: the labels' numbers.
         videos: all that are to be measured.
 
-    Returns:
-        The names.
-
     Raises:
-        ValueError: they are too few for the labels, or one stands for two classes.
+        ValueError: there are fewer names than labels, or two classes share one.
     """
     needed = max(label for video in videos for label in video.labels) + 1
     names = list(given) if given is not None else [str(label) for label in range(needed)]

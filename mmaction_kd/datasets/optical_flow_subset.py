@@ -1,4 +1,4 @@
-"""The videos of one subset of the classes, such as those that stand still (DTKD, section 3.1)."""
+"""The videos of one subset of the classes, such as the static ones (DTKD, section 3.1)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from mmaction_kd.registry import DATASETS
 
 @DATASETS.register_module()
 class OpticalFlowSubset:
-    """Around any data set: only the videos of a subset, labelled for a head of that subset.
+    """Wrap a data set: only the videos of a subset, labelled for a head of that subset.
 
-    A label becomes the place of its class among the subset's classes, which are in the order of all
+    A label becomes the index of its class within the subset, whose classes keep the order of all
     classes: what the losses expect of a teacher with a subset head.
 
     Source: DTKD, sections 3.1 and 4.3.
 
     Args:
         dataset: a data set of MMAction2, a wrapper of one, or the config of either.
-        subset: which subset, such as 'static' or 'dynamic'.
+        subset: name of the subset, such as 'static' or 'dynamic'.
         subsets: path of the file with the subsets, or 'ucf101' or 'hmdb51' for the paper's own,
             see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`; its classes are in the
             order of the data set's labels.
@@ -44,8 +44,9 @@ class OpticalFlowSubset:
         lazy_init: as in MMEngine's wrappers.
 
     Raises:
-        TypeError: ``dataset`` is no data set of MMEngine's kind, or another wrapper.
-        ValueError: the file has no such subset, or does not know a class of the data set.
+        TypeError: ``dataset`` is not of MMEngine's kind, or is another wrapper.
+        ValueError: the file lacks the subset or a class of the data set. When the annotations are
+            loaded: a line or a label is wrong, or no video is of the subset.
     """
 
     @checked_options
@@ -77,7 +78,7 @@ class OpticalFlowSubset:
         self.subsets, self.subset, self.relabel = subsets, subset, relabel
         self.classes = known.classes
         self._index_of = {class_key(name): i for i, name in enumerate(known.classes)}
-        self._place = {index: place for place, index in enumerate(known.indices[subset])}
+        self._new_label = {old: new for new, old in enumerate(known.indices[subset])}
         classes = known.names[subset] if relabel else known.classes
         self._metainfo = dict(self.dataset.metainfo, classes=classes, subset=subset)
         self._fully_initialized = False
@@ -86,21 +87,16 @@ class OpticalFlowSubset:
 
     @property
     def metainfo(self) -> dict:
-        """That of the data set, with the ``classes`` of the labels, and ``subset``."""
+        """Return the data set's, with the ``classes`` of the labels, and ``subset``."""
         return copy.deepcopy(self._metainfo)
 
     @property
     def test_mode(self) -> bool:
-        """That of the data set; of several, whether one of them is scored."""
+        """Return whether a data set inside is scored."""
         return any(inner.test_mode for inner in innermost(self.dataset))
 
     def full_init(self) -> None:
-        """Load the annotations and choose.
-
-        Raises:
-            ValueError: a line of the annotations or a label in it is wrong, or no video is of the
-                subset.
-        """
+        """Load the annotations and select the videos."""
         if self._fully_initialized:
             return
         for inner in innermost(self.dataset):
@@ -112,13 +108,13 @@ class OpticalFlowSubset:
             files = ', '.join(str(inner.ann_file) for inner in innermost(self.dataset))
             raise ValueError(
                 f"{type(self).__name__}: '{self.subset}' must have videos in "
-                f'{files or "the data set"}, got none of its {len(self._place)} classes.'
+                f'{files or "the data set"}, got none of its {len(self._new_label)} classes.'
             )
         self.dataset = part
         self._fully_initialized = True
 
     def _chosen(self, dataset: BaseDataset) -> Part:
-        """The videos of the subset, with their new labels."""
+        """Select the videos of the subset, with their new labels."""
         kept = []
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
@@ -131,49 +127,34 @@ class OpticalFlowSubset:
                 )
             if self.subsets in SHIPPED:
                 self._check_folder(info, dataset)
-            if label in self._place:
+            if label in self._new_label:
                 kept.append(index)
         part = dataset.get_subset(kept)
         part._metainfo = self.metainfo
-        if self.relabel:  # whatever the data set does with a video begins with its annotation
-            part.get_data_info = functools.partial(_relabelled, part, self._place)
+        if self.relabel:  # every use of a video begins with its annotation
+            part.get_data_info = functools.partial(_relabelled, part, self._new_label)
         return part, kept
 
     def _check_folder(self, info: dict, dataset: BaseDataset) -> None:
-        """Refuse labels in another order than the paper's classes: a video's folder names its own.
-
-        Args:
-            info: annotation of the video.
-            dataset: it is of, for the error.
-
-        Raises:
-            ValueError: the folder is named as another class.
-        """
+        """Refuse labels in another order than the paper's: a video's folder names its class."""
         folder = Path(info.get('filename') or info.get('frame_dir') or '').parent.name
-        place = self._index_of.get(class_key(folder))
-        if place not in (None, info['label']):
+        named = self._index_of.get(class_key(folder))
+        if named not in (None, info['label']):
             raise ValueError(
                 f"{type(self).__name__}: the labels must be those of '{self.subsets}', in which "
-                f'{folder} is {place}, got {info["label"]} for a video of that folder in '
+                f'{folder} is {named}, got {info["label"]} for a video of that folder in '
                 f'{dataset.ann_file}; make the list of videos in the official order of the '
                 'classes, or give the subsets of this data set as a file.'
             )
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Annotation of a video.
-
-        Args:
-            idx: its place in the subset.
-
-        Returns:
-            What the data set gives, with the new ``label``.
-        """
+        """Return a video's annotation, with the new ``label``."""
         return self.dataset.get_data_info(idx)
 
     @force_full_init
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Categories of a video, for ClassBalancedDataset, of a data set that has this method."""
+        """Return a video's categories, for ClassBalancedDataset."""
         return self.dataset.get_cat_ids(idx)
 
     @force_full_init
@@ -182,15 +163,15 @@ class OpticalFlowSubset:
 
     @force_full_init
     def prepare_data(self, idx: int) -> Any:
-        """This very video through the data set's pipeline, or None where it has none."""
+        """Run the data set's pipeline on exactly this video; may return None."""
         return prepare_data(self.dataset, idx)
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """A video as the data set gives it; in training another of the subset where it has none."""
+        """Return the sample of a video; in training another of the subset where it has none."""
         return self.dataset[idx]
 
 
-def _relabelled(dataset: BaseDataset, place: Mapping[int, int], idx: int) -> dict:
+def _relabelled(dataset: BaseDataset, new_label: Mapping[int, int], idx: int) -> dict:
     info = type(dataset).get_data_info(dataset, idx)
-    return {**info, 'label': place[int(info['label'])]}
+    return {**info, 'label': new_label[int(info['label'])]}

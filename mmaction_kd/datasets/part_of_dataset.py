@@ -9,29 +9,29 @@ from typing import Any, Protocol, runtime_checkable
 from mmengine.dataset import BaseDataset, ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 Part = tuple[Any, list[int]]
-"""A data set of the same kind with fewer samples, and their places in the original."""
+"""A data set of the same kind with fewer samples, and their indices in the original."""
 
 Choose = Callable[[BaseDataset], Part]
-"""What is taken of a data set that holds its own list of videos."""
+"""Selects videos of a data set that holds its own list of them."""
 
 
 @runtime_checkable
 class HasPart(Protocol):
-    """A wrapper that knows how to take a part of itself."""
+    """A wrapper that can select some of its videos."""
 
     def part(self, choose: Choose) -> Part:
-        """Some of its samples."""
+        """Return a :data:`Part` of it."""
 
 
 def part_of(dataset: Any, choose: Choose) -> Part:
-    """Take some of the videos, by what is inside of all wrappers.
+    """Select videos of a data set inside its wrappers.
 
-    The wrappers stay: each sample that is left is made as it was, and where it stands for another
-    or is drawn at random, this happens among those that are left.
+    The wrappers stay. Each remaining sample is made as before; a replacement or a random draw is
+    made among those that remain.
 
     Args:
-        dataset: a data set of MMEngine's kind, or a wrapper of MMEngine's or of this package. It is
-            not changed.
+        dataset: of MMEngine's kind, or a wrapper of MMEngine's or of this package. It is not
+            changed.
         choose: see :data:`Choose`.
 
     Returns:
@@ -52,25 +52,17 @@ def part_of(dataset: Any, choose: Choose) -> Part:
             begin + i for begin, (_, kept) in zip(begins, parts, strict=False) for i in kept
         ]
     part.dataset, kept = part_of(dataset.dataset, choose)
-    place = {old: new for new, old in enumerate(kept)}
-    kept = [i for i in range(len(dataset)) if dataset._get_ori_dataset_idx(i) in place]
+    new_index = {old: new for new, old in enumerate(kept)}
+    kept = [i for i in range(len(dataset)) if dataset._get_ori_dataset_idx(i) in new_index]
     if isinstance(dataset, RepeatDataset):
         part._ori_len = len(part.dataset)
     else:
-        part.repeat_indices = [place[dataset.repeat_indices[i]] for i in kept]
+        part.repeat_indices = [new_index[dataset.repeat_indices[i]] for i in kept]
     return part, kept
 
 
 def check_known(owner: str, dataset: Any) -> None:
-    """Refuse what :func:`part_of` can not take a part of.
-
-    Args:
-        owner: the component that the user configures.
-        dataset: built.
-
-    Raises:
-        TypeError: it is another wrapper.
-    """
+    """Raise TypeError, which names ``owner``, for a wrapper that :func:`part_of` does not know."""
     for inner in _inside(owner, dataset):
         check_known(owner, inner)
 
@@ -89,11 +81,11 @@ def _inside(owner: str, dataset: Any) -> Sequence[Any]:
 
 
 def prepare_data(dataset: Any, idx: int) -> Any:
-    """Run one sample, no other in its place, through the pipeline of what is inside.
+    """Run the innermost pipeline on exactly one sample, never on a replacement.
 
     Args:
         dataset: see :func:`part_of`.
-        idx: its place.
+        idx: index of the sample.
 
     Returns:
         What the pipeline returns.
@@ -107,14 +99,7 @@ def prepare_data(dataset: Any, idx: int) -> Any:
 
 
 def innermost(dataset: Any) -> list[BaseDataset]:
-    """The data sets inside of all wrappers.
-
-    Args:
-        dataset: see :func:`part_of`.
-
-    Returns:
-        Those that hold their own lists of videos, in order.
-    """
+    """Return the data sets inside all wrappers, in order; see :func:`part_of`."""
     if isinstance(dataset, BaseDataset):
         return [dataset]
     inner = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset.dataset]

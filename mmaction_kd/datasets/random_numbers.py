@@ -11,11 +11,7 @@ import torch
 
 
 def seed_all(seed: int) -> None:
-    """Seed each.
-
-    Args:
-        seed: in [0, 2^32).
-    """
+    """Seed each with a number in [0, 2^32)."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -23,10 +19,10 @@ def seed_all(seed: int) -> None:
 
 @contextmanager
 def random_state_kept(gpus: bool = True) -> Iterator[None]:
-    """Let the block draw random numbers as if it had not drawn any, also where it ends in an error.
+    """Restore the random state after the block, also after an error.
 
     Args:
-        gpus: False leaves the generators of GPUs alone, which a worker process could not reach.
+        gpus: False leaves the generators of GPUs alone, which a worker process can not reach.
     """
     python, numpy = random.getstate(), np.random.get_state()
     try:

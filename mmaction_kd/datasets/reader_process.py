@@ -1,9 +1,8 @@
-"""A function in a process of its own, which may hang or die there without harm."""
+"""Calls in a forked process, which may hang or crash without harm."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import math
 import mmap
@@ -24,9 +23,10 @@ from typing import Any, BinaryIO
 import cv2
 import torch
 
+from mmaction_kd.processes.child_command import end_with_parent
+
 LONGEST_REASON = 600  # characters
 ALIGNMENT = 64  # bytes
-PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
 
 
 class ReaderFault(Exception):
@@ -43,30 +43,30 @@ class ReaderFault(Exception):
 
     @classmethod
     def of(cls, error: Exception) -> ReaderFault:
-        """What to say of an error: its type and text, less what differs from run to run."""
+        """Make one from an error: its type and text, without what differs from run to run."""
         if isinstance(error, cls):
             return error
         text = re.sub(r'\[\d\d:\d\d:\d\d\] | at 0x[0-9a-f]+', '', str(error))  # decord's clock
         text = ' '.join(text.split())
-        if len(text) > LONGEST_REASON:  # what to do about it stands at the end
+        if len(text) > LONGEST_REASON:  # the remedy is at the end
             text = f'{text[: LONGEST_REASON // 2]} ... {text[-LONGEST_REASON // 2 :]}'
         trace = ''.join(traceback.format_exception(error))
         return cls(f'{type(error).__name__}: {text}' if text else type(error).__name__, trace)
 
 
 class ReaderProcess:
-    """Calls a function in a forked process, which is killed where it takes too long.
+    """Calls a function in a forked process, which is killed on a timeout.
 
     The process starts at the first call and serves all later ones; after a fault the next call
-    starts another. It is also there for the worker of a DataLoader, whose own kind, daemonic
-    processes, may have no children of ``multiprocessing``. It ends with its parent: the kernel of
-    Linux kills it, elsewhere it sees the end of its pipe when it waits for the next call.
+    starts another. It also works in the workers of a DataLoader: these are daemonic, so
+    ``multiprocessing`` refuses them children. It ends with its parent: on Linux the kernel kills
+    it, elsewhere it ends when its pipe is closed.
 
     In it torch and OpenCV have one thread, as in a worker of a DataLoader.
 
     Args:
-        function: anything; nothing is pickled but its arguments and its results.
-        timeout: seconds that a call may take; None for any time.
+        function: to call; only its arguments and results are pickled.
+        timeout: seconds per call. None: unlimited.
 
     Raises:
         OSError: this system can not fork.
@@ -90,11 +90,7 @@ class ReaderProcess:
         self.end()
 
     def __call__(self, *arguments: Any) -> Any:
-        """Send, and receive.
-
-        Raises:
-            ReaderFault: see :meth:`receive`.
-        """
+        """Send, and receive; see :meth:`receive`."""
         self.send(*arguments)
         return self.receive()
 
@@ -105,24 +101,22 @@ class ReaderProcess:
             arguments: of the function.
 
         Returns:
-            What is ready to be read when the result is there, for ``multiprocessing``'s ``wait``.
+            Connection that is readable when the result is there, for ``multiprocessing``'s
+            ``wait``.
         """
         try:
             self._start_if_none().send(arguments)
-        except OSError:  # it ended while it had nothing to do, which is no fault of this call
+        except OSError:  # it ended between two calls, which is no fault of this one
             self.end()
             self._start_if_none().send(arguments)
         self._deadline = math.inf if self.timeout is None else time.monotonic() + self.timeout
         return self._start_if_none()
 
     def receive(self) -> Any:
-        """The result of the call that was begun.
-
-        Returns:
-            What the function returned.
+        """Return the result of the call that was begun.
 
         Raises:
-            ReaderFault: it raised an error, did not return in time, or ended its process.
+            ReaderFault: it raised an error, timed out, or ended its process.
         """
         connection, left = self._start_if_none(), self.seconds_left()
         try:
@@ -137,22 +131,22 @@ class ReaderProcess:
         return result
 
     def seconds_left(self) -> float:
-        """Of the call that was begun; 0 where it takes too long."""
+        """Return the seconds left until the timeout of the call, at least 0."""
         return max(0.0, self._deadline - time.monotonic())
 
     def end(self) -> int | None:
-        """End the process, whatever it does.
+        """Kill the process.
 
         Returns:
-            Its status as of ``os.waitpid``; None where it is not known.
+            Its status as of ``os.waitpid``; None where it is unknown.
         """
         if self._connection is None:
             return None
         self._connection.close()
         self._connection = None
-        if self._owner != os.getpid():  # this process was forked from the one that it serves
+        if self._owner != os.getpid():  # forked from the owner
             return None
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # somebody else waited
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # already reaped
             os.kill(self._pid, signal.SIGKILL)
             for _ in range(100):  # a process that waits for a broken disk can't be killed at all
                 ended, status = os.waitpid(self._pid, os.WNOHANG)
@@ -173,7 +167,7 @@ class ReaderProcess:
                     self._connection.close()
                     _serve(theirs, self.function, self._owner)
                 finally:
-                    os._exit(1)  # nothing that the parent has to finish is finished here
+                    os._exit(1)  # skip the parent's cleanup
             theirs.close()
         return self._connection
 
@@ -185,11 +179,10 @@ def _how(status: int | None) -> str:
 
 
 def _serve(connection: Connection, function: Callable, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    end_with_parent(signal.SIGKILL)
+    if sys.platform == 'linux' and os.getppid() != parent:
+        return
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     while True:
@@ -221,28 +214,28 @@ def _pickled(value: Any) -> tuple[bytes, list[memoryview]]:
 
 def _send(connection: Connection, head: bytes, buffers: list[memoryview]) -> None:
     """Arrays go through memory that both processes map: a pipe takes a clip in dozens of pieces."""
-    places, size = [], 0
+    slices, size = [], 0
     for buffer in buffers:
-        places.append((size, len(buffer)))
+        slices.append((size, len(buffer)))
         size += -(-len(buffer) // ALIGNMENT) * ALIGNMENT
-    connection.send((head, places, size))
+    connection.send((head, slices, size))
     if size:
         with tempfile.TemporaryFile() if sys.platform != 'linux' else _memory_file() as file:
             file.truncate(size)
             shared = mmap.mmap(file.fileno(), size)
-            for (start, length), buffer in zip(places, buffers, strict=True):
+            for (start, length), buffer in zip(slices, buffers, strict=True):
                 shared[start : start + length] = buffer
             send_handle(connection, file.fileno(), os.getppid())
 
 
 def _receive(connection: Connection) -> Any:
-    head, places, size = connection.recv()
+    head, slices, size = connection.recv()
     if not size:
-        return pickle.loads(head, buffers=[bytearray() for _ in places])
+        return pickle.loads(head, buffers=[bytearray() for _ in slices])
     handle = recv_handle(connection)
     shared = memoryview(mmap.mmap(handle, size))  # is freed with the last array on it
     os.close(handle)
-    return pickle.loads(head, buffers=[shared[start : start + n] for start, n in places])
+    return pickle.loads(head, buffers=[shared[start : start + n] for start, n in slices])
 
 
 def _memory_file() -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Training and test go on where a video can not be read, and say so."""
+"""Videos that can not be read are replaced and reported; the run continues."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from mmaction_kd.datasets.video_backends import other_readers, used_backend
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import DATASETS
 
-META_KEY = 'bad_videos'  # of a sample: [(path, reason), ...] in the place of which it stands
+META_KEY = 'bad_videos'  # of a sample: [(path, reason), ...] that it replaces
 UNLIKELY = 1e-12
 SHOWN = 10
 
 
 @runtime_checkable
 class OneByOneDataset(Protocol):
-    """What SkipBadVideos needs of a data set; every BaseDataset of MMEngine has it."""
+    """Interface that SkipBadVideos needs; every BaseDataset of MMEngine has it."""
 
     @property
     def test_mode(self) -> bool:
-        """Whether its videos are scored, so that none may stand for another."""
+        """Whether its videos are scored, so that none may be replaced."""
 
     @property
     def metainfo(self) -> dict:
@@ -46,54 +46,51 @@ class OneByOneDataset(Protocol):
     def __len__(self) -> int: ...
 
     def get_data_info(self, idx: int) -> dict:
-        """Annotation of a video: its path is under ``filename`` or ``frame_dir``."""
+        """Return a video's annotation; its path is under ``filename`` or ``frame_dir``."""
 
     def prepare_data(self, idx: int) -> Any:
-        """This very video through the pipeline; an error or None where that is not possible."""
+        """Run the pipeline on exactly this video; raise an error or return None if it fails."""
 
 
 @DATASETS.register_module()
 class SkipBadVideos:
-    """Around any data set: another video in the place of one that can not be read.
+    """Wrap a data set: replace videos that can not be read.
 
-    A video is bad when the pipeline raises an error or returns None for it, whatever the error:
-    which errors are a reader's no list could tell. A mistake in the pipeline makes all videos bad
-    and so ends the run at once, with the first error's traceback.
+    A video is bad when the pipeline raises any error or returns None for it, as readers raise
+    errors of many types. A mistake in the pipeline makes all videos bad and so ends the run at
+    once, with the first error's traceback.
 
-    In training the next good one stands for it, of a sequence that depends on (seed, place of the
-    video) alone: not on the worker, the order or the random state. (Of a video that is damaged in
-    part some clips can be read, of one clip now and not then, as decord reads ahead; ``known``
-    settles it for every run.) In test mode a video is never replaced: either BadVideosHook is
-    there, which leaves the stand-in out of the metrics and reports the video, or the test ends with
-    an error.
+    In training a bad video is replaced by the next good one of a sequence that depends on (seed,
+    index of the video) alone: not on the worker, the order or the random state. (A partly damaged
+    video may be readable in some clips only, and not always in the same ones, as decord reads
+    ahead; ``known`` makes it bad in every run.) In test mode a replacement is never scored: either
+    BadVideosHook is there, which leaves it out of the metrics and reports the video, or the test
+    ends with an error.
 
-    A sample that stands for others has them in its metainfo ``bad_videos``, [(path, reason), ...],
-    from which BadVideosHook makes ``bad_videos.json``.
+    A replacement lists the bad videos in its metainfo ``bad_videos``, [(path, reason), ...], from
+    which BadVideosHook makes ``bad_videos.json``. Where another reader can read the file, the
+    reason names it; PathwayPipelines(backend='auto') or AutoVideoInit then reads such a video.
 
-    Where another reader can read the file, the reason names it; PathwayPipelines(backend='auto') or
-    AutoVideoInit then reads such a video, so that it is not bad.
-
-    What a reader hides is not seen: a frame that it repeats where others are missing, or the part
-    of one that it guesses. tools/data/check_videos.py finds such videos; give its list as
+    Damage that a reader hides goes unnoticed: a frame that it repeats where others are missing, or
+    the part of one that it guesses. tools/data/check_videos.py finds such videos; give its list as
     ``known``.
 
     Args:
         dataset: config of a data set of MMAction2, or any :class:`OneByOneDataset`. Wrappers of
             MMEngine go around this one.
-        max_share: ratio in [0, 1) of bad videos over which the run ends.
-        seed: decides which videos stand for bad ones, 0 or more.
-        reader_timeout: seconds after which a reader is given up. The pipeline then runs in a
-            process of its own beside each worker, so that a reader that crashes or hangs costs one
-            video, and this time in each epoch. None reads in the worker itself: such a reader ends
+        max_share: ratio in [0, 1) of bad videos above which the run ends.
+        seed: of the choice of replacements, 0 or more.
+        reader_timeout: seconds after which reading is aborted. The pipeline then runs in a process
+            of its own beside each worker, so that a reader that crashes or hangs costs one video,
+            and this time in each epoch. None reads in the worker itself, where such a reader ends
             the run, or never returns.
         known: file of bad videos, as BadVideosHook and tools/data/check_videos.py write it. They
             are left out of the data set, in test mode too.
         lazy_init: as in MMEngine's wrappers.
 
     Raises:
-        TypeError: a setting is of another type than the signature says, or ``dataset`` does not
-            give its videos one by one.
-        ValueError: a setting is out of its range, or too many videos are known to be bad.
+        TypeError: a setting has a wrong type, or ``dataset`` is not a :class:`OneByOneDataset`.
+        ValueError: a setting is out of range, or too many videos are known to be bad.
         FileNotFoundError: there is no file ``known``.
     """
 
@@ -120,7 +117,7 @@ class SkipBadVideos:
         self.max_share, self.seed, self.known = max_share, seed, known
         self.reader_timeout = reader_timeout
         self.has_hook = False
-        """BadVideosHook is there and leaves stand-ins out of the metrics."""
+        """Whether BadVideosHook leaves replacements out of the metrics."""
         self._read = functools.partial(read_sample, self.dataset)
         if reader_timeout is not None:
             self._read = ReaderProcess(self._read, reader_timeout)  # type: ignore[assignment]
@@ -132,28 +129,21 @@ class SkipBadVideos:
 
     @property
     def metainfo(self) -> dict:
-        """That of the data set."""
         return self.dataset.metainfo
 
     @property
     def test_mode(self) -> bool:
-        """That of the data set."""
         return self.dataset.test_mode
 
     def full_init(self) -> None:
-        """Load the annotations and leave out what is known to be bad.
-
-        Raises:
-            FileNotFoundError: see the class.
-            ValueError: likewise.
-        """
+        """Load the annotations and leave out the known bad videos."""
         if self._fully_initialized:
             return
         self.dataset.full_init()
         self.num_videos = len(self.dataset)
-        """With those that are left out."""
+        """Videos that are left out included."""
         self.left_out: dict[str, str] = {}
-        """Known to be bad, reasons by path."""
+        """Known bad videos, reasons by path."""
         self._indices = list(range(self.num_videos))
         if self.known is not None:
             self._leave_out(reasons_by_path(self.known))
@@ -162,7 +152,7 @@ class SkipBadVideos:
         self._fully_initialized = True
 
     def _leave_out(self, known: dict[str, str]) -> None:
-        """Drop the videos that are known, by their absolute paths."""
+        """Drop the known bad videos, by their absolute paths."""
         names = [video_name(self.dataset.get_data_info(i), i) for i in self._indices]
         reasons = [known.get(os.path.abspath(name)) for name in names]
         self._indices = [i for i in self._indices if reasons[i] is None]
@@ -170,7 +160,7 @@ class SkipBadVideos:
         if self.left_out:
             print_log(
                 f'{type(self).__name__}: {len(self.left_out)} of {self.num_videos} videos are left '
-                f'out, as {self.known} knows them: {shown(self.left_out)}',
+                f'out, as {self.known} lists them: {listed(self.left_out)}',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -181,38 +171,34 @@ class SkipBadVideos:
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Annotation of a video, as the data set gives it.
-
-        Args:
-            idx: its place among those that are not left out.
-        """
+        """Return a video's annotation, counted among those that are not left out."""
         return self.dataset.get_data_info(self._indices[idx])
 
     def prepare_data(self, idx: int) -> Any:
-        """This very video through the data set's pipeline; an error or None where it is bad."""
+        """Run the pipeline on exactly this video; raise an error or return None if it is bad."""
         return self.dataset.prepare_data(self._indices[idx])
 
     def part(self, choose: Choose) -> Part:
-        """Some of the videos; see :func:`~mmaction_kd.datasets.part_of_dataset.part_of`."""
+        """Select videos; see :func:`~mmaction_kd.datasets.part_of_dataset.part_of`."""
         self.full_init()
         inner, kept = part_of(self.dataset, choose)
         part = type(self)(inner, self.max_share, self.seed, self.reader_timeout, self.known)
         own = set(kept)
-        return part, [place for place, index in enumerate(self._indices) if index in own]
+        return part, [new for new, index in enumerate(self._indices) if index in own]
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """A video through the data set's pipeline, or the one that stands for it.
+        """Return a video's sample, or that of its replacement.
 
         Raises:
             RuntimeError: too many videos are bad; or this one is and must be scored.
         """
         bad: list[tuple[str, str]] = []
-        for place in self._places(idx):
+        for candidate in self._candidates(idx):
             try:
-                sample = self._sample(self._indices[place])
+                sample = self._sample(self._indices[candidate])
             except ReaderFault as fault:
-                name = video_name(self.get_data_info(place), self._indices[place])
+                name = video_name(self.get_data_info(candidate), self._indices[candidate])
                 bad.append((name, fault.reason))
                 self._first_trace = self._first_trace or fault.trace
                 self._found[name] = fault.reason
@@ -228,25 +214,25 @@ class SkipBadVideos:
     def _sample(self, index: int) -> Any:
         if self.reader_timeout is None:
             return self._read(index)
-        # What the process draws goes on from what this one draws.
+        # The reader process has a random state of its own: seed it from this one.
         return self._read(index, int(np.random.randint(2**31)))
 
-    def _places(self, idx: int) -> Iterator[int]:
-        """``idx``, then others in an order of its own; as many as are never all bad by chance."""
+    def _candidates(self, idx: int) -> Iterator[int]:
+        """Yield ``idx``, then replacements; as many as are never all bad by chance."""
         yield idx
         longest = math.ceil(math.log(UNLIKELY) / math.log(max(self.max_share, UNLIKELY)))
         random, tried = np.random.default_rng((self.seed, idx % len(self))), {idx % len(self)}
         while len(tried) < min(longest, len(self)):
-            place = int(random.integers(len(self)))
-            if place not in tried:
-                tried.add(place)
-                yield place
+            candidate = int(random.integers(len(self)))
+            if candidate not in tried:
+                tried.add(candidate)
+                yield candidate
 
     def _is_over(self, num_bad: int) -> bool:
         return num_bad / max(1, self.num_videos) > self.max_share
 
     def _too_many(self, bad: dict[str, str], how: str = '') -> str:
-        return too_many(type(self).__name__, self.max_share, self.num_videos, bad, how)
+        return too_many_bad(type(self).__name__, self.max_share, self.num_videos, bad, how)
 
     def _not_scored(self, name: str, reason: str) -> str:
         return (
@@ -258,13 +244,12 @@ class SkipBadVideos:
 
 
 def read_sample(dataset: OneByOneDataset, index: int, seed: int | None = None) -> Any:
-    """A sample, in this process or in one of its own.
+    """Run the pipeline on a video.
 
     Args:
-        dataset: whose sample it is.
-        index: its place.
-        seed: of the random numbers that its transforms draw; None goes on with those of the
-            process.
+        dataset: see :class:`OneByOneDataset`.
+        index: of the video.
+        seed: of the transforms' random numbers. None: the process's own state.
 
     Returns:
         What the pipeline returned.
@@ -287,57 +272,40 @@ def read_sample(dataset: OneByOneDataset, index: int, seed: int | None = None) -
 
 
 def _other_readers(dataset: OneByOneDataset, index: int) -> str:
-    """Who else can read a video; PathwayPipelines says so by itself."""
+    """Name the readers that can read a video; PathwayPipelines does so by itself."""
     used = used_backend(getattr(getattr(dataset, 'pipeline', None), 'transforms', ()))
     name = dataset.get_data_info(index).get('filename') if used else None
     return other_readers(str(name), used) if used and name else ''
 
 
-def shown(bad: dict[str, str]) -> str:
-    """Bad videos in words.
-
-    Args:
-        bad: reasons by path.
-
-    Returns:
-        The first few, and how many more there are.
-    """
+def listed(bad: dict[str, str]) -> str:
+    """List the first few bad videos, reasons by path, and the number of the others."""
     texts = [f'{name} ({reason})' for name, reason in list(bad.items())[:SHOWN]]
     more = len(bad) - len(texts)
     return ', '.join(texts) + (f' and {more} more' if more else '')
 
 
-def too_many(
+def too_many_bad(
     owner: str, max_share: float, num_videos: int, bad: dict[str, str], how: str = ''
 ) -> str:
-    """What to say over the share.
+    """Return the error text for more bad videos than ``max_share`` allows.
 
     Args:
         owner: the component.
-        max_share: ratio that may be bad.
+        max_share: ratio of bad videos that is allowed.
         num_videos: of the data set.
         bad: reasons by path.
         how: they were found.
-
-    Returns:
-        The text of an error.
     """
     return (
         f'{owner}: at most {max_share:g} of the {num_videos} videos may be bad, got {len(bad)} bad '
-        f'ones{how}: {shown(bad)}; fix or remove them, or raise max_share. If the reasons are all '
+        f'ones{how}: {listed(bad)}; fix or remove them, or raise max_share. If the reasons are all '
         'alike, look at the paths and at the pipeline first.'
     )
 
 
 def skip_bad_videos_in(dataset: Any) -> list[SkipBadVideos]:
-    """The wrappers in a data set.
-
-    Args:
-        dataset: any, also wrapped by those of MMEngine.
-
-    Returns:
-        Each SkipBadVideos in it.
-    """
+    """Return each SkipBadVideos in a data set, whatever wraps it."""
     if isinstance(dataset, SkipBadVideos):
         return [dataset]
     inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
@@ -345,7 +313,7 @@ def skip_bad_videos_in(dataset: Any) -> list[SkipBadVideos]:
 
 
 def _marked(sample: Any, bad: Sequence[tuple[str, str]]) -> Any:
-    """The sample, which tells for which bad videos it stands."""
+    """Record in a sample the bad videos that it replaces."""
     first = sample[0] if isinstance(sample, list) else sample  # RepeatAugDataset gives several
     if not isinstance(first, dict) or 'data_samples' not in first:
         raise TypeError(

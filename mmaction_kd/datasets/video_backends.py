@@ -19,10 +19,10 @@ AUTO = 'auto'
 
 
 class VideoBackend(NamedTuple):
-    """MMAction2's two steps that read a video file, and the package that makes their reader.
+    """MMAction2's two steps that read a video file, and the package of their reader.
 
-    ``init_in_place`` and ``in_place`` give the same frames in place of the two, where they are
-    faster or know more.
+    ``in_place`` and ``init_in_place`` replace the two with the same frames, but are faster or know
+    the number of frames.
     """
 
     init: str
@@ -31,30 +31,30 @@ class VideoBackend(NamedTuple):
     in_place: str | None = None
     init_in_place: str | None = None
     only_forward: bool = False
-    """An open reader can not go back to the first frame."""
+    """Whether an open reader can not go back to the first frame."""
 
 
 VIDEO_BACKENDS = {
     'decord': VideoBackend(
-        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.PartwiseDecordDecode'
+        'DecordInit', 'DecordDecode', package='decord', in_place='mmaction_kd.ChunkedDecordDecode'
     ),
     'pyav': VideoBackend(
         'PyAVInit',
         'PyAVDecode',
         package='av',
-        in_place='mmaction_kd.ForwardPyAVDecode',
+        in_place='mmaction_kd.SequentialPyAVDecode',
         init_in_place='mmaction_kd.CountingPyAVInit',
         only_forward=True,
     ),
     'opencv': VideoBackend(
-        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.ForwardOpenCVDecode'
+        'OpenCVInit', 'OpenCVDecode', package='mmcv', in_place='mmaction_kd.SequentialOpenCVDecode'
     ),
 }
 """In the order in which ``auto`` tries them."""
 
 
 def is_installed(backend: str) -> bool:
-    """Whether the package of a backend is there, without importing it."""
+    """Check for a backend's package without importing it."""
     return importlib.util.find_spec(VIDEO_BACKENDS[backend].package) is not None
 
 
@@ -64,7 +64,7 @@ class BackendSteps:
     Args:
         backend: 'decord', 'pyav' or 'opencv'.
         init: arguments of MMAction2's first step.
-        decode: likewise of the second.
+        decode: arguments of MMAction2's second step.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class BackendSteps:
         )
 
     def open_checked(self, video: dict) -> dict:
-        """Open a video file, and see that its first frame can be decoded.
+        """Open a video file, and check that its first frame can be decoded.
 
         Args:
-            video: what a pipeline knows, with ``filename``.
+            video: the pipeline's dict, with ``filename``.
 
         Returns:
-            What the first step left, at the first frame.
+            The first step's result, at the first frame.
 
         Raises:
             Exception: whatever the reader raises.
@@ -100,13 +100,10 @@ class BackendSteps:
 
 
 def readers_of(filename: str) -> list[str]:
-    """The installed backends that can open a video file and decode its first frame.
+    """Return the installed backends that can open a video file and decode its first frame.
 
     Args:
-        filename: path of a local file; of any other, and of one that is cut, none is named.
-
-    Returns:
-        Their names.
+        filename: path; for one that is not local, or truncated, there are none.
     """
     found: list[str] = []
     if not os.path.isfile(filename) or how_cut(filename):
@@ -123,20 +120,19 @@ def readers_of(filename: str) -> list[str]:
 
 @functools.cache  # each new step warns anew that MMEngine's FileClient is old
 def usual_steps(backend: str) -> BackendSteps:
-    """The two steps of a backend with MMAction2's defaults."""
+    """Return the two steps of a backend with MMAction2's defaults."""
     return BackendSteps(backend)
 
 
 def other_readers(filename: str, used: str) -> str:
-    """What to do about a file that a backend can not read.
+    """Name the backends that can read a file that one can not, as the end of an error.
 
     Args:
         filename: path.
         used: the backend.
 
     Returns:
-        A sentence's end that names those that read it; empty where none does, or where ``used``
-        does, so that something else is wrong.
+        '' where none can, or where ``used`` can, so that something else is wrong.
     """
     found = readers_of(filename)
     if used in found or not found:
@@ -147,19 +143,23 @@ def other_readers(filename: str, used: str) -> str:
     )
 
 
+def step_kind(step: Mapping) -> str:
+    """Return the class name of a step's config, without its scope."""
+    return get_str_type(step['type']).rpartition('.')[2]
+
+
 def with_auto(pipeline: Sequence[dict]) -> list[dict]:
-    """A pipeline whose videos are read by whichever backend can.
+    """Replace the steps of a pipeline that read a video by AutoVideoInit and AutoVideoDecode.
 
     Args:
         pipeline: configs of the steps, stock ones or PathwayPipelines.
 
     Returns:
-        The same steps, in the place of those that open and decode a video AutoVideoInit and
-        AutoVideoDecode, with their arguments.
+        The pipeline; the arguments of the replaced steps are kept.
     """
     steps = []
     for step in pipeline:
-        kind = get_str_type(step['type']).rpartition('.')[2]
+        kind = step_kind(step)
         for name, of in VIDEO_BACKENDS.items():
             if kind in (of.init, of.decode):
                 auto = 'AutoVideoInit' if kind == of.init else 'AutoVideoDecode'
@@ -170,13 +170,6 @@ def with_auto(pipeline: Sequence[dict]) -> list[dict]:
 
 
 def used_backend(steps: Sequence) -> str | None:
-    """The backend whose own step opens the videos of a pipeline.
-
-    Args:
-        steps: built transforms.
-
-    Returns:
-        Its name, None where no such step is there.
-    """
+    """Return the backend that opens the videos in built transforms; None where there is none."""
     kinds = {base.__name__ for step in steps for base in type(step).__mro__}
     return next((name for name, of in VIDEO_BACKENDS.items() if of.init in kinds), None)

@@ -1,4 +1,4 @@
-"""Whether videos are whole, down to their last frame."""
+"""Check that videos can be decoded completely, to their last frame."""
 
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ import cv2
 from mmaction_kd.datasets.container_length import how_cut
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.skip_bad_videos import OneByOneDataset, read_sample
-from mmaction_kd.datasets.video_source import FrameFolder, UnusableVideo, VideoFile, VideoSource
+from mmaction_kd.datasets.video_source import UnusableVideo, video_source
 
-LEAST_SHARE = 0.9  # of the promised time; in some containers that of the sound, which may be longer
+LEAST_SHARE = 0.9  # of the promised time; some containers give the longer audio track's
 
 
 def check_frames(info: dict) -> None:
     """Decode all frames of a video.
 
     Args:
-        info: annotation, as a data set of MMAction2 gives it: of a video file, or of a folder of
-            frames; any other is left alone.
+        info: annotation of MMAction2, of a video file or a folder of frames; others are not
+            checked.
 
     Raises:
         UnusableVideo: a frame can not be decoded; there is none; or they end before their time.
     """
-    source: VideoSource
-    if 'filename' in info:
-        source = VideoFile(info['filename'])
-    elif 'filename_tmpl' in info:
-        first = info['start_index'] + info.get('offset', 0)
-        source = FrameFolder(info['frame_dir'], info['filename_tmpl'], first, info['total_frames'])
-    else:
+    if 'filename' not in info and 'filename_tmpl' not in info:
         return
     is_local_file = 'filename' in info and os.path.isfile(info['filename'])
-    if is_local_file:
-        _check_length(info['filename'])
-    num_frames, read = source.open()
+    if is_local_file and (cut := how_cut(info['filename'])):
+        raise UnusableVideo(cut)
+    num_frames, read = video_source(info).open()
     if num_frames == 0:
         raise UnusableVideo('there is no frame')
     for index in range(num_frames):
@@ -47,15 +41,10 @@ def check_frames(info: dict) -> None:
         _check_time(info['filename'])
 
 
-def _check_length(path: str) -> None:
-    if cut := how_cut(path):
-        raise UnusableVideo(cut)
-
-
 def _check_time(path: str) -> None:
-    """Whether there are frames up to the time that the header promises.
+    """Check that there are frames up to the duration in the header.
 
-    decord, where they end early, fails or repeats a frame, or takes what is there for all.
+    Where they end early, decord fails, repeats a frame, or takes what is there for all.
     """
     video = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     fps, promised = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -79,15 +68,15 @@ def _check(dataset: OneByOneDataset, index: int) -> None:
 def check_videos(
     dataset: OneByOneDataset, workers: int, timeout: float
 ) -> Iterator[tuple[int, ReaderFault | None]]:
-    """Decode every frame of every video, and run the pipeline on it, in processes that may die.
+    """Decode every frame of every video, and run the pipeline on it, in isolated processes.
 
     Args:
-        dataset: whose videos they are.
-        workers: processes.
-        timeout: seconds that a video may take.
+        dataset: of the videos.
+        workers: number of processes.
+        timeout: seconds per video.
 
     Yields:
-        The place of a video, and what is wrong with it, whichever is ready first.
+        Index of a video and its fault or None, in the order of completion.
     """
     todo = iter(range(len(dataset)))
     busy: dict[Connection, tuple[ReaderProcess, int]] = {}

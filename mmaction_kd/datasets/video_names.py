@@ -1,4 +1,4 @@
-"""What a video of a batch is called, for an error about it."""
+"""Names of the videos of a batch, for errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 NAME_KEYS = ('filename', 'frame_dir')
-HOW_TO_NAME = "PackActionInputs with meta_keys=('filename', 'frame_dir') tells the videos' names"
+HOW_TO_NAME = "PackActionInputs with meta_keys=('filename', 'frame_dir') packs the videos' names"
 
 
 def video_path(sample: Any) -> str | None:
-    """Path of a video or of its folder of frames; of one with pathways that of the first.
+    """Return the path of a video or of its folder of frames; with pathways that of the first.
 
     Args:
         sample: a data sample of a model, or the dict of it that a metric gets.
@@ -25,15 +25,12 @@ def video_path(sample: Any) -> str | None:
     return None
 
 
-def video_name(sample: Any, place: int) -> str:
-    """How to call a video in an error.
+def video_name(sample: Any, index: int) -> str:
+    """Name a video in an error: its quoted path, else its index in the batch.
 
     Args:
         sample: see :func:`video_path`.
-        place: in the batch.
-
-    Returns:
-        The quoted path, else where it stands and how to see its path.
+        index: in the batch.
 
     Example:
         >>> video_name(dict(filename='abseiling/x.mp4'), 3)
@@ -42,24 +39,24 @@ def video_name(sample: Any, place: int) -> str:
         'video 3 of the batch'
     """
     path = video_path(sample)
-    return f'video {place} of the batch' if path is None else repr(path)
+    return f'video {index} of the batch' if path is None else repr(path)
 
 
-def video_list(samples: Sequence[Any], places: Sequence[int], most: int = 3) -> str:
-    """Some videos of a batch, in words.
+def video_list(samples: Sequence[Any], indices: Sequence[int], most: int = 3) -> str:
+    """List some videos of a batch.
 
     Args:
         samples: all of the batch.
-        places: of those that are meant, at least one.
-        most: so many are named.
+        indices: of the listed videos, at least one.
+        most: how many are named.
 
     Returns:
-        "'a.mp4', 'b.mp4' and 2 more of 8 videos"; of a batch that is meant whole "all 8 videos
-        ('a.mp4', ...)".
+        "'a.mp4', 'b.mp4' and 2 more of 8 videos"; of a complete batch "all 8 videos ('a.mp4',
+        ...)".
     """
-    named = ', '.join(video_name(samples[place], place) for place in places[:most])
-    left = len(places) - most
-    if len(places) == len(samples) > 1:
+    named = ', '.join(video_name(samples[index], index) for index in indices[:most])
+    left = len(indices) - most
+    if len(indices) == len(samples) > 1:
         return f'all {len(samples)} videos' + (
             f' ({named}{", ..." if left > 0 else ""})' if video_path(samples[0]) else ''
         )
@@ -68,5 +65,5 @@ def video_list(samples: Sequence[Any], places: Sequence[int], most: int = 3) -> 
 
 
 def how_to_name(samples: Sequence[Any]) -> str:
-    """What to add to an error where the pipeline packs no names; nothing where it does."""
+    """Explain how to get names into errors, where the pipeline packs none; '' where it does."""
     return '' if all(video_path(sample) for sample in samples) else f' ({HOW_TO_NAME})'

@@ -19,17 +19,18 @@ GrayReader = Callable[[int], np.ndarray]  # index of a frame, from 0 -> (H, W), 
 
 
 class UnusableVideo(Exception):
-    """A video that can not be measured, with the reason in words that hold on every machine."""
+    """A video that can not be measured; the reason is the same on every machine."""
 
 
 class VideoSource(Protocol):
-    """Where the frames of a video are."""
+    """Source of a video's frames."""
 
     def open(self) -> tuple[int, GrayReader]:
-        """Number of frames T, and a reader of any of them.
+        """Return the number of frames T, and a reader of any of them.
 
         Raises:
-            UnusableVideo: there is no such video, or it can not be decoded; the reader as well.
+            UnusableVideo: there is no such video, or it can not be decoded; the reader raises it,
+                too.
         """
 
 
@@ -47,12 +48,11 @@ def _content(path: str, what: str) -> bytes:
 class VideoFile:
     """A video file.
 
-    A local one that decord can not read is read by another reader that can, as AutoVideoInit has
-    it.
+    A local file that decord can not read is read by another backend, as with AutoVideoInit.
 
     Args:
-        path: of any backend of MMEngine's file I/O; without an extension .mp4 is meant where there
-            is only that, as in MMAction2.
+        path: of any backend of MMEngine's file I/O; as in MMAction2 one without an extension may
+            mean the .mp4.
     """
 
     path: str
@@ -78,17 +78,17 @@ class VideoFile:
 
 
 def _other_reader(path: str) -> tuple[int, GrayReader] | None:
-    """What another reader than decord makes of a local file: it goes forward, or begins anew."""
+    """Open a local file with another reader than decord; it reads forward, or restarts."""
     # MMAction2, which this imports, takes seconds: only unusual files need it.
-    from mmaction_kd.datasets.transforms import forward_opencv_decode, forward_pyav_decode
+    from mmaction_kd.datasets.transforms import sequential_opencv_decode, sequential_pyav_decode
     from mmaction_kd.datasets.video_backends import readers_of, usual_steps
 
     def of_pyav(inds: Iterator[int]) -> Iterator[np.ndarray]:
         container = usual_steps('pyav').init(dict(filename=path))['video_reader']
-        return forward_pyav_decode.read_forward(container, inds)
+        return sequential_pyav_decode.read_forward(container, inds)
 
     def of_opencv(inds: Iterator[int]) -> Iterator[np.ndarray]:
-        return forward_opencv_decode.read_forward(cv2.VideoCapture(path, cv2.CAP_FFMPEG), inds)
+        return sequential_opencv_decode.read_forward(cv2.VideoCapture(path, cv2.CAP_FFMPEG), inds)
 
     passes = dict(pyav=of_pyav, opencv=of_opencv)
     backend = next((name for name in readers_of(path) if name in passes), None)
@@ -116,8 +116,8 @@ class FrameFolder:
     """A folder with an image for every frame.
 
     Args:
-        path: the folder.
-        filename_tmpl: file name with a place for the number, such as ``img_{:05}.jpg``.
+        path: of the folder.
+        filename_tmpl: file name with the frame number, such as ``img_{:05}.jpg``.
         first: number of the first frame.
         num_frames: T.
     """
@@ -139,15 +139,23 @@ class FrameFolder:
         return self.num_frames, read
 
 
+def video_source(info: dict) -> VideoSource:
+    """Return the source of the frames of a video or frame folder annotated as in MMAction2."""
+    if 'filename' in info:
+        return VideoFile(info['filename'])
+    first = info['start_index'] + info.get('offset', 0)
+    return FrameFolder(info['frame_dir'], info['filename_tmpl'], first, info['total_frames'])
+
+
 def resize_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """Scale a frame, its aspect ratio kept.
+    """Resize a frame, keeping its aspect ratio; by area where it shrinks.
 
     Args:
         frame: (H, W), uint8.
-        short_side: min(H, W) of the result, pixels; 0 for that of the frame.
+        short_side: min(H, W) of the result, pixels; 0 keeps the size.
 
     Returns:
-        (H', W'), uint8; areas are averaged where it shrinks.
+        (H', W'), uint8.
     """
     height, width = frame.shape
     if short_side in (0, min(height, width)):

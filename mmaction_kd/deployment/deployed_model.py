@@ -81,7 +81,7 @@ class DeployedMBD(nn.Module):
 
         Args:
             local_pathway: as of :class:`DeployedRecognizer`.
-            global_pathway: likewise.
+            global_pathway: as of :class:`DeployedRecognizer`.
 
         Returns:
             Fused scores (N, K), and for each pathway its scores (N, K), weight (N,) and dominance

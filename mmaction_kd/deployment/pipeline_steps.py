@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmaction.utils import get_str_type
-
 from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, INIT_STEPS
+from mmaction_kd.datasets.video_backends import step_kind
 
 ME = 'export'
 KNOWN: Mapping[str, Mapping[str, tuple]] = {
@@ -37,7 +36,7 @@ def deployed_steps(test_pipeline: Sequence[Mapping]) -> dict[str, list[dict]]:
     Raises:
         ValueError: a step or a setting is not known.
     """
-    if len(test_pipeline) == 1 and _kind(test_pipeline[0]) == 'PathwayPipelines':
+    if len(test_pipeline) == 1 and step_kind(test_pipeline[0]) == 'PathwayPipelines':
         [step] = test_pipeline
         if step.get('inside'):
             raise ValueError(f'{ME}: PathwayPipelines must have no `inside`, got {step["inside"]}.')
@@ -47,13 +46,9 @@ def deployed_steps(test_pipeline: Sequence[Mapping]) -> dict[str, list[dict]]:
     return {name: _steps(name, steps) for name, steps in pathways.items()}
 
 
-def _kind(step: Mapping) -> str:
-    return get_str_type(step['type']).rpartition('.')[2]
-
-
 def _steps(name: str, steps: Sequence[Mapping]) -> list[dict]:
     left_out = (*INIT_STEPS, *DECODE_STEPS, 'FormatShape', 'PackActionInputs')
-    kept = [dict(step, type=_kind(step)) for step in steps if _kind(step) not in left_out]
+    kept = [dict(step, type=step_kind(step)) for step in steps if step_kind(step) not in left_out]
     for step in kept:
         known = KNOWN.get(step['type'])
         wrong = {

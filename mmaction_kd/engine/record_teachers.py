@@ -32,8 +32,8 @@ class LiveViews(NamedTuple):
     """Outputs of the teachers on a batch of views.
 
     Attributes:
-        views: those that could be made, with their logits.
-        unusable: those that could not be made, and why.
+        views: logits of the views that could be made.
+        unusable: reasons for the other views.
     """
 
     views: dict[View, StoredView]
@@ -41,13 +41,13 @@ class LiveViews(NamedTuple):
 
 
 class Differences(NamedTuple):
-    """What :func:`check_views` found.
+    """Result of :func:`check_views`.
 
     Attributes:
         logits: largest difference of a logit, of each teacher.
         probs: largest difference of a probability, of each teacher, in [0, 1].
-        clips: the views whose clips are others.
-        views: how many were compared.
+        clips: views whose clips differ.
+        views: number of compared views.
     """
 
     logits: dict[str, float]
@@ -57,7 +57,7 @@ class Differences(NamedTuple):
 
 
 class _ReplayedViews(Dataset):
-    """A sample of each view, with the CRC-32 of its clip; or the reason why there is none."""
+    """A sample of each view with the CRC-32 of its clip, or the reason why there is none."""
 
     def __init__(self, dataset: BaseDataset, views: Sequence[View], seed: int) -> None:
         self.dataset, self.views, self.seed = dataset, views, seed
@@ -65,12 +65,12 @@ class _ReplayedViews(Dataset):
     def __len__(self) -> int:
         return len(self.views)
 
-    def __getitem__(self, place: int) -> tuple[View, dict | None, int, str]:
-        view = self.views[place]
-        index, number = view
-        key = video_key(self.dataset, index)
+    def __getitem__(self, index: int) -> tuple[View, dict | None, int, str]:
+        view = self.views[index]
+        video, number = view
+        key = video_key(self.dataset, video)
         try:
-            sample = replay_view(self.dataset, index, key, number, self.seed)
+            sample = replay_view(self.dataset, video, key, number, self.seed)
         except Exception as error:  # decoders raise errors of many types; all are reported
             return view, None, 0, f'{type(error).__name__}: {error}'
         if sample is None:
@@ -106,10 +106,10 @@ def live_views(
         ValueError: a logit is not finite, or a label is no class, or soft.
     """
     views = [view for batch in batches for view in batch]
-    places = iter(range(len(views)))
+    indices = iter(range(len(views)))
     loader = DataLoader(
         _ReplayedViews(dataset, views, seed),
-        batch_sampler=[[next(places) for _ in batch] for batch in batches],
+        batch_sampler=[[next(indices) for _ in batch] for batch in batches],
         num_workers=num_workers,
         collate_fn=_as_list,
     )

@@ -1,4 +1,4 @@
-"""The scores of a test, as MMEngine's ``DumpResults`` left them (``tools/test.py --dump``)."""
+"""Scores of a test, as MMEngine's ``DumpResults`` writes them (``tools/test.py --dump``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIX = '_score'
 
 
 class DumpedScores(NamedTuple):
-    """What :func:`load_scores` returns."""
+    """Result of :func:`load_scores`."""
 
     labels: np.ndarray
     """Class index of every video, (N,), int64."""
@@ -31,7 +31,7 @@ def load_scores(path: str | os.PathLike) -> DumpedScores:
 
     Returns:
         Labels, and under 'x' the scores of each field ``x_score``: 'pred', the model's prediction
-        (of an MBDRecognizer the fused one), and what else it told of its parts.
+        (of an MBDRecognizer the fused one), and those of its parts.
 
     Raises:
         FileNotFoundError: no such file.
@@ -78,7 +78,7 @@ def _is_score(field: Any) -> bool:
 
 
 def _stack(field: str, values: list, path: str | os.PathLike) -> np.ndarray:
-    """Of every video (K,) -> (N, K)."""
+    """Stack the scores of all videos, (K,) each -> (N, K)."""
     rows = [_array(value) for value in values]
     shapes = sorted({row.shape for row in rows})
     if len(shapes) > 1 or len(shapes[0]) != 1 or not all(np.isfinite(row).all() for row in rows):
@@ -90,7 +90,7 @@ def _stack(field: str, values: list, path: str | os.PathLike) -> np.ndarray:
 
 
 def _array(value: Any) -> np.ndarray:
-    """float64; an empty one stands for what is no array."""
+    """Convert to float64; what is no array becomes an empty one."""
     if isinstance(value, torch.Tensor):
         value = value.detach().double().numpy()  # NumPy has no bfloat16
     is_array = isinstance(value, (np.ndarray, list, tuple))
@@ -98,7 +98,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _label(value: Any, path: str | os.PathLike) -> int:
-    """A class index, (1,) or a number; of a soft label (K,) its largest class."""
+    """Return a class index; of a soft label (K,) its largest class."""
     array = np.asarray(value)
     if array.size == 1:
         return int(array.item())

@@ -21,43 +21,27 @@ class PathwayAccMetric(AccMetric):
     of ``metric_list``; ``mean1`` is the mean-class (balanced) accuracy, a ratio in [0, 1].
 
     Where the gate of an AdaptiveFusionHead kept videos from the global pathway, ``acc/global_...``
-    are over those that it saw (absent if it saw none), and ``acc/global_share`` is their share.
-
-    Each video has one class: soft labels and several classes a video are refused.
+    are over the videos that it processed (absent if none), and ``acc/global_share`` is their share.
 
     Args are those of :class:`mmaction.evaluation.AccMetric`.
+
+    Raises:
+        ValueError: on a sample: it has not exactly one class among those of the scores.
+        FloatingPointError: on a sample: a score is NaN or infinite.
     """
 
     def process(self, data_batch: Sequence[tuple[Any, dict]], data_samples: Sequence[dict]) -> None:
-        """Take the scores of a batch.
-
-        Args:
-            data_batch: not used.
-            data_samples: predictions of an MBDRecognizer, as dicts.
-
-        Raises:
-            ValueError: a video has no one class among those of the scores.
-            FloatingPointError: a score is NaN or infinite.
-        """
         found = []
-        for place, sample in enumerate(data_samples):
+        for index, sample in enumerate(data_samples):
             names = [name for name in FIELDS if name != 'global' or FIELDS[name] in sample]
             seen = scored_video(
-                type(self).__name__, sample, place, [FIELDS[name] for name in names]
+                type(self).__name__, sample, index, [FIELDS[name] for name in names]
             )
             pred = {name: seen[FIELDS[name]] for name in names}
             found.append(dict(gt_label=seen['gt_label'], pred_score=pred))
         super().process(data_batch, found)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Count.
-
-        Args:
-            results: of each video its scores, ``pred``, by name, and its class, ``label``.
-
-        Returns:
-            Ratios in [0, 1] under the names above, without prefix.
-        """
         seen = [result for result in results if 'global' in result['pred']]
         if len(seen) == len(results):
             return super().compute_metrics(results)

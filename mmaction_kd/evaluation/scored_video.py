@@ -1,4 +1,4 @@
-"""A prediction that a metric can count: finite scores, and a class that they know."""
+"""Validation of predictions: finite scores, and a label among their classes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from mmaction_kd.models.precision import at_least_float32
 
 
 def scored_video(
-    owner: str, sample: Mapping[str, Any], place: int, fields: Sequence[str] = ('pred_score',)
+    owner: str, sample: Mapping[str, Any], index: int, fields: Sequence[str] = ('pred_score',)
 ) -> dict[str, Any]:
-    """Look at a prediction, which would else be counted as wrong, or as class 0, without a word.
+    """Check a prediction, which would otherwise silently count as wrong, or as class 0.
 
     Args:
         owner: the metric that the user configures.
         sample: a data sample as a dict, with ``gt_label``, (1,), and the scores, (K,).
-        place: of the video in its batch.
+        index: of the video in its batch.
         fields: the scores that are counted; the label must be a class of the first.
 
     Returns:
-        ``gt_label`` and the scores, these in float32 or wider: NumPy has no bfloat16.
+        ``gt_label`` and the scores, in float32 or wider: NumPy has no bfloat16.
 
     Raises:
-        ValueError: the video has no one class among those of the scores.
+        ValueError: the video has not exactly one class among those of the scores.
         FloatingPointError: a score is NaN or infinite.
     """
-    name = f'{video_name(sample, place)}{how_to_name([sample])}'
+    name = f'{video_name(sample, index)}{how_to_name([sample])}'
     label = sample.get('gt_label')
     if label is None or tuple(label.shape) != (1,):
         got = 'none' if label is None else f'a label of shape {tuple(label.shape)}'
@@ -40,7 +40,7 @@ def scored_video(
         raise ValueError(
             f'{owner}: the label must be a class of 0..{num_classes - 1}, those of '
             f"'{fields[0]}', got {label.item()} for {name}; take annotations of the classes of the "
-            'model (-1 stands for a label that is missing).'
+            'model (-1 means a missing label).'
         )
     found = dict(gt_label=label)
     for field in fields:

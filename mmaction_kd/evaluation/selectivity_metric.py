@@ -22,10 +22,10 @@ from mmaction_kd.registry import METRICS
 
 
 def selectivity(kl: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """``SM = cross − matched`` and ``SIR = cross / matched``, of each subset.
+    """Compute ``SM = cross − matched`` and ``SIR = cross / matched`` of each subset.
 
     On the videos of a subset, ``matched`` is the distance to the subset's own teacher and ``cross``
-    the one to the other (the mean over the others where there are several).
+    the distance to the other (the mean over the others where there are several).
 
     Source: DTKD, Table 6. Its SIR of the dynamic subset of HMDB51 is printed as 7.00, but is
     15.04 / 1.88 = 8.00.
@@ -74,7 +74,7 @@ class SelectivityMetric(BaseMetric):
         prefix: as in BaseMetric.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has a wrong type.
         ValueError: a setting is not among its choices or out of range.
     """
 
@@ -102,22 +102,18 @@ class SelectivityMetric(BaseMetric):
         self.eps = eps
 
     def process(self, data_batch: Sequence[tuple[Any, dict]], data_samples: Sequence[dict]) -> None:
-        """Take the distributions of a batch.
-
-        Args:
-            data_batch: not used.
-            data_samples: predictions, as dicts.
+        """Add the distances of a batch.
 
         Raises:
-            ValueError: a field is missing, is no distribution over all classes, the video has no
-                one class among them, or the direction asks for the logarithm of 0.
+            ValueError: a field is missing or no distribution over all classes, a video has not
+                exactly one class among them, or the direction needs the logarithm of 0.
             FloatingPointError: a score is NaN or infinite.
         """
         fields = ['pred_score', *(f'{name}_score' for name in self.teachers)]
-        for place, sample in enumerate(data_samples):
+        for index, sample in enumerate(data_samples):
             for field in fields:
                 self._check_field(sample, field)
-            sample = scored_video(type(self).__name__, sample, place, fields)
+            sample = scored_video(type(self).__name__, sample, index, fields)
             student = self._probs(sample, 'pred_score')
             result: dict[str, float | str] = dict(subset=self.subset_of[sample['gt_label'].item()])
             for name in self.teachers:
@@ -126,14 +122,6 @@ class SelectivityMetric(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Average.
-
-        Args:
-            results: of each video its subset and the distance to each teacher.
-
-        Returns:
-            Values under the names above, without prefix.
-        """
         groups = {'all': results}
         for subset in self.teachers:
             groups[subset] = [result for result in results if result['subset'] == subset]
@@ -150,7 +138,7 @@ class SelectivityMetric(BaseMetric):
         if field not in sample:
             raise ValueError(
                 f"{type(self).__name__}: a data sample must hold '{field}', got {sorted(sample)}; "
-                'evaluate the distiller, whose predictions hold the scores of its teachers.'
+                'evaluate the distiller, which predicts the scores of its teachers.'
             )
 
     def _probs(self, sample: dict, field: str) -> Tensor:
@@ -164,7 +152,7 @@ class SelectivityMetric(BaseMetric):
         return probs
 
     def _kl(self, name: str, teacher: Tensor, student: Tensor) -> float:
-        tiny = torch.finfo(torch.float64).tiny  # stands for a probability that underflowed
+        tiny = torch.finfo(torch.float64).tiny  # replaces a probability that underflowed
         floor = max(self.eps, tiny)
         if self.direction == 'teacher_student':
             log_q, log_p = teacher.clamp_min(tiny).log(), student.clamp_min(floor).log()

@@ -18,7 +18,7 @@ from mmaction_kd.registry import METRICS
 def class_accuracies(
     preds: np.ndarray, labels: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Top-1 accuracy of every class.
+    """Compute the top-1 accuracy of every class.
 
     Args:
         preds: predicted class of every video, (N,).
@@ -50,7 +50,7 @@ class SubsetAccMetric(AccMetric):
         prefix: as in AccMetric.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has a wrong type.
         ValueError: the subsets leave a class out or name one twice.
     """
 
@@ -69,33 +69,14 @@ class SubsetAccMetric(AccMetric):
         self.per_class_table = per_class_table
 
     def process(self, data_batch: Sequence[tuple[Any, dict]], data_samples: Sequence[dict]) -> None:
-        """Take the scores of a batch.
-
-        Args:
-            data_batch: not used.
-            data_samples: predictions, as dicts.
-
-        Raises:
-            ValueError: a video has no one class among those of the scores.
-            FloatingPointError: a score is NaN or infinite.
-        """
+        """Add the scores of a batch, each checked by :func:`.scored_video`."""
         me = type(self).__name__
         super().process(
             data_batch, [scored_video(me, sample, i) for i, sample in enumerate(data_samples)]
         )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Count.
-
-        Args:
-            results: of each video ``pred``, scores (K,), and ``label``, its class.
-
-        Returns:
-            Ratios in [0, 1] under the names above, without prefix.
-
-        Raises:
-            ValueError: the model has another number of classes than the subsets.
-        """
+        """Compute all accuracies; ValueError if the model and the subsets differ in classes."""
         scores = np.stack([result['pred'] for result in results])  # (N, K)
         labels = np.array([result['label'] for result in results])
         num_classes = sum(len(classes) for classes in self.subsets.values())
@@ -107,8 +88,8 @@ class SubsetAccMetric(AccMetric):
         accuracies, counts = class_accuracies(scores.argmax(1), labels, num_classes)
         found = dict(super().compute_metrics(results))
         for name, classes in self.subsets.items():
-            seen = [index for index in classes if counts[index]]
-            found[f'{name}_mean1'] = float(accuracies[seen].mean()) if seen else float('nan')
+            present = [index for index in classes if counts[index]]
+            found[f'{name}_mean1'] = float(accuracies[present].mean()) if present else float('nan')
         if self.per_class_table:
             MMLogger.get_current_instance().info(self._table(accuracies, counts))
         return found

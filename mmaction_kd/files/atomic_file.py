@@ -15,7 +15,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file atomically; see :func:`atomic_file`.
 
     Args:
-        path: where to; what is there is replaced.
+        path: of the file; an older one is replaced.
         content: text (UTF-8) or bytes.
 
     Raises:
@@ -29,11 +29,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name once it is complete and on the disk.
 
-    Until then it is ``NAME.part`` beside, which an error removes and a next run replaces. Of two
-    processes that write the same file the second waits for the first.
+    Until then it is ``NAME.part`` in the same folder, which an error removes and a next run
+    replaces. A second process that writes the same file waits for the first.
 
     Args:
-        path: where to; what is there is replaced.
+        path: of the file; an older one is replaced.
 
     Yields:
         The stream, for bytes.
@@ -58,11 +58,11 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_partial_files(folder: Path, *endings: str) -> None:
-    """Remove what killed processes left of files that nobody may write again.
+    """Remove the partial files that killed processes left, unless a process is writing one.
 
     Args:
-        folder: it need not be there.
-        endings: of the names of the files. A part that a process is writing stays.
+        folder: need not exist.
+        endings: of the names of the complete files.
     """
     for part in folder.glob('*.part'):
         if part.stem.endswith(endings):
@@ -72,14 +72,7 @@ def remove_partial_files(folder: Path, *endings: str) -> None:
 
 @contextlib.contextmanager
 def named_write_errors(path: Path) -> Iterator[None]:
-    """Name the file in the error where it can not be written, and what to do.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        OSError: of the same type and number as the one within.
-    """
+    """Name the file, and a remedy, in an OSError of the block; its type and number stay."""
     try:
         yield
     except OSError as error:
@@ -92,7 +85,7 @@ def named_write_errors(path: Path) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """That the new name is on the disk, too, before anything that it replaces is removed."""
+    """Sync the new name to disk, before anything that it replaces is removed."""
     if os.name == 'nt':
         return
     descriptor = os.open(folder, os.O_RDONLY)

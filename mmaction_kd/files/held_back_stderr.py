@@ -1,4 +1,4 @@
-"""What C libraries print while they open a file, held back until it is known to be a video."""
+"""Output of C libraries, held back until the file that they open proves to be a video."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from collections.abc import Iterator
 def held_back_stderr() -> Iterator[None]:
     """Hold back what is written to file descriptor 2, where C libraries print.
 
-    Readers print the bytes of a file that is no video, or the names in a playlist. Where the block
-    raises an error, what they printed is dropped, as it may be the content of any file; otherwise
-    it is passed on.
+    Readers print the bytes of a file that is no video, or the names in a playlist. If the block
+    raises an error, their output is dropped, as it may be the content of any file; otherwise it is
+    passed on.
 
-    The descriptor is the whole process's: what another thread writes meanwhile shares that fate,
-    so the block must be short.
+    The descriptor is shared by all threads of the process, so the block must be short.
     """
     try:
         shown = os.dup(2)

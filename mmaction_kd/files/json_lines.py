@@ -1,4 +1,4 @@
-"""Files to which a line of JSON is added at a time, and that a kill can cut at any byte."""
+"""JSON Lines files: records are appended one at a time, and a kill may cut the last one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mmaction_kd.files.process_lock import open_locked
 
 
 def append_line(path: Path, record: dict) -> None:
-    """Add a line, which is on disk afterwards; of two processes the second waits for the first.
+    """Append a line and sync it to disk; a second process waits for the first.
 
     Args:
-        path: of the file; it is made where there is none, with its folder.
+        path: of the file; it is created with its folder.
         record: what JSON can hold.
 
     Raises:
-        OSError: it can not be written; the lines that were there are complete.
+        OSError: it can not be written; earlier lines stay complete.
     """
     text = json.dumps(record, separators=(',', ':'))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,21 +26,14 @@ def append_line(path: Path, record: dict) -> None:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b'\n':
-                text = f'\n{text}'  # the last process was stopped within its last line
+                text = f'\n{text}'  # a kill cut the last line short
         file.write(f'{text}\n'.encode())
         file.flush()
         os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> list[dict]:
-    """All lines; one that was cut short is none.
-
-    Args:
-        path: of the file; without one there are no lines.
-
-    Returns:
-        Each line that is an object.
-    """
+    """Read the objects of all complete lines; none where there is no file."""
     if not path.is_file():
         return []
     found = []

@@ -1,4 +1,4 @@
-"""Files that one process holds at a time; the kernel frees them when the process ends."""
+"""Files that one process locks; the kernel frees them when the process ends."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ except ModuleNotFoundError:  # Windows
 
 
 def open_locked(path: Path, wait: bool) -> BinaryIO:
-    """Open a file that no other process has open in this way, to read and write; or make it.
+    """Open a file to read and write, or create it, and lock it against other processes.
 
-    The lock is one of POSIX: a killed process leaves none, forked children have none, and closing
-    the file ends it. Where the system or the file system knows no locks, there is none.
+    The lock is POSIX's: it ends with the process or when the file is closed, and forked children do
+    not inherit it. Where the system or the file system has no locks, there is none.
 
     Args:
         path: of the file, in a folder that exists.
-        wait: until the other process is done.
-
-    Returns:
-        The file, with what is in it.
+        wait: for the other process to finish.
 
     Raises:
-        BlockingIOError: another process has it, without ``wait``.
+        BlockingIOError: another process holds it, without ``wait``.
         OSError: it can not be opened.
     """
     while True:
@@ -40,7 +37,7 @@ def open_locked(path: Path, wait: bool) -> BinaryIO:
         except BaseException:
             file.close()
             raise
-        file.close()  # who had it before has moved or removed it
+        file.close()  # the other process moved or removed it
 
 
 def _lock(file: BinaryIO, wait: bool) -> None:
@@ -66,14 +63,13 @@ def only_process(lock: Path, owner: str, work: Path, remedy: str) -> Iterator[No
     """Refuse a second process that would write the same files.
 
     Args:
-        lock: file that is there meanwhile; its folder is made. One that a killed process left does
-            no harm.
+        lock: lock file, whose folder is created. One that a killed process left does no harm.
         owner: the tool.
-        work: where it works, for the error.
+        work: what it writes, for the error.
         remedy: what to do beside waiting, such as 'take another --out'.
 
     Raises:
-        RuntimeError: another process is within such a block.
+        RuntimeError: another process holds the lock.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,8 +1,8 @@
-"""Fixes for what today's MMAction2 and MMEngine break.
+"""Fixes for faults of MMAction2 and MMEngine with current libraries.
 
-Each fix is guarded by its fault: where the host has none, nothing is touched. Each file here holds
-the fixes of one kind, and :data:`FIXES` lists them all;
-``python -m mmaction_kd.host_fixes.doctor`` prints what became of them.
+Each fix is guarded by its fault: without it, nothing is patched. Each file holds the fixes of one
+kind, and :data:`FIXES` lists them all; ``python -m mmaction_kd.host_fixes.doctor`` prints their
+outcome.
 """
 
 from mmaction_kd.host_fixes import (

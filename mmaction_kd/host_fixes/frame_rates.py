@@ -10,12 +10,12 @@ from typing import Any
 from mmaction_kd.host_fixes.fix import Fix, source_of
 
 
-def _readers_tell_no_rate() -> bool:
+def _readers_report_no_rate() -> bool:
     loading = source_of('mmaction.datasets.transforms.loading')
     return "results['total_frames'] = len(container)\n\n        return results" in loading
 
 
-def _tell_rate(loading: Any) -> None:
+def _report_rate(loading: Any) -> None:
     """As DecordInit does."""
     _note(loading.OpenCVInit, lambda reader: reader.fps)
     _note(loading.PyAVInit, lambda container: container.streams.video[0].average_rate or 0)
@@ -40,8 +40,8 @@ FIXES = (
         name='target_fps of SampleFrames has no effect with the OpenCV and PyAV readers',
         hosts=('mmaction2',),
         module='mmaction.datasets.transforms.loading',
-        fault=_readers_tell_no_rate,
-        patch=_tell_rate,
+        fault=_readers_report_no_rate,
+        patch=_report_rate,
         remedy='read videos with decord',
     ),
 )

@@ -18,12 +18,12 @@ NUMBERED = re.compile(r'(epoch|iter)_(?P<number>\d+)\.pth')
 
 
 def find_last_checkpoint(work_dir: str | Path) -> str | None:
-    """Find the last complete checkpoint, also where a kill or a full disk cut one short.
+    """Find the last complete checkpoint, also where a kill or a full disk truncated one.
 
     It is the one that ``last_checkpoint`` names, or the one of that name in this folder, which may
-    have been moved. Where that is gone or not whole, it is the newest whole one beside it or here
+    have been moved. If that is missing or truncated, it is the newest complete one in either folder
     whose name differs in the number alone (``epoch_N.pth`` or ``iter_N.pth`` where none is named),
-    and a warning says so.
+    and a warning is logged.
 
     Args:
         work_dir: of the training.
@@ -46,11 +46,11 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
     alike = _alike(Path(noted).name)
     folders = {path.resolve(): path for path in (*[path.parent for path in named], folder)}
     others = [
-        path for place in folders.values() for path in _files(place) if alike.fullmatch(path.name)
+        path for parent in folders.values() for path in _files(parent) if alike.fullmatch(path.name)
     ]
-    whole = [path for path in others if is_complete(path)]
-    if whole:
-        newest = max(whole, key=lambda path: _age(path, alike))
+    complete = [path for path in others if is_complete(path)]
+    if complete:
+        newest = max(complete, key=lambda path: _age(path, alike))
         _warn(
             f'resume: {note} must name a complete checkpoint, got {_state(noted, named)}; '
             f'{newest} is taken, the newest that is complete.'
@@ -68,16 +68,16 @@ def find_last_checkpoint(work_dir: str | Path) -> str | None:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether a checkpoint is there to its end, which is not to say that no bit has flipped.
+    """Check that a checkpoint is not truncated; flipped bits are not detected.
 
     ``torch.save`` writes a zip, which has its table of contents at the end. Of the files of
-    torch < 1.6 nothing but the beginning can be seen.
+    torch < 1.6 only the beginning can be checked.
 
     Args:
-        path: of the checkpoint; a folder, as DeepSpeed writes, is taken for complete.
+        path: of the checkpoint; a folder, as DeepSpeed writes, counts as complete.
 
     Returns:
-        False also where it is not there.
+        False also for a missing one.
     """
     try:
         if path.is_dir():
@@ -93,9 +93,7 @@ def is_complete(path: Path) -> bool:
 
 
 def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
-    """Record that a validation is finished, with its best checkpoint.
-
-    Only of the first one after a checkpoint: that is the one that a resumed run begins with.
+    """Record a finished validation: the first one after a checkpoint, where a resumed run begins.
 
     Args:
         work_dir: of the training.
@@ -108,58 +106,39 @@ def note_validation(work_dir: str | Path, epoch: int, iteration: int) -> None:
 
 
 def noted_validation(work_dir: str | Path) -> dict[str, int]:
-    """Read the first validation that was finished after the last checkpoint.
-
-    Args:
-        work_dir: of the training.
-
-    Returns:
-        ``epoch`` and ``iter``, as many as were done then; empty where there was none.
-    """
+    """Read the ``epoch`` and ``iter`` of the recorded validation; empty where there is none."""
     note = Path(work_dir, VALIDATION_NOTE)
     return json.loads(note.read_text()) if note.is_file() else {}
 
 
 def forget_validation(work_dir: str | Path) -> None:
-    """Remove the record: there is a new checkpoint, which has not been validated.
-
-    Args:
-        work_dir: of the training.
-    """
+    """Remove the record: a new checkpoint has not been validated."""
     Path(work_dir, VALIDATION_NOTE).unlink(missing_ok=True)
 
 
 def note_training_end(work_dir: str | Path) -> None:
-    """Write down that a training has ended by itself, and with which checkpoint.
-
-    Args:
-        work_dir: of the training.
-    """
+    """Record that a training has ended by itself, and its last checkpoint."""
     last = find_last_checkpoint(work_dir)
     write_atomically(Path(work_dir, END_NOTE), json.dumps(dict(checkpoint=last)) + '\n')
 
 
 def forget_training_end(work_dir: str | Path) -> None:
-    """It is about to go on.
-
-    Args:
-        work_dir: of the training.
-    """
+    """Remove the record of a training that is about to be resumed."""
     Path(work_dir, END_NOTE).unlink(missing_ok=True)
 
 
 def last_of_ended(work_dir: str | Path) -> str | None:
-    """The last checkpoint of a training that has ended, whatever ended it and wherever it saved.
+    """Return the last checkpoint of a training that has ended.
 
     Args:
         work_dir: of the training, by tools/train.py.
 
     Returns:
-        Its path, or address; None where the training has not ended, or has left none, or the last
-        one is not whole any more.
+        Its path, or address; None where the training has not ended, or left none, or the last one
+        is not complete any more.
 
     Raises:
-        FileNotFoundError: there was one, and no whole one is left.
+        FileNotFoundError: there was one, and no complete one is left.
     """
     note = Path(work_dir, END_NOTE)
     if not note.is_file():

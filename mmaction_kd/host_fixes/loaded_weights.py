@@ -1,7 +1,7 @@
 """Refuse a checkpoint of another model, where MMEngine would continue with random weights.
 
-Which weights a checkpoint brings is seen by what was written, not by comparing names: modules
-rename and reshape what they load.
+Loaded weights are detected by writes to parameters, not by comparing names: modules rename and
+reshape what they load.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 Needed = Literal['answers', 'all', 'any']
 ONLY_TRAINED = ('distill_loss.', 'trained_teachers.')
-"""Parts of a model that its answers do not depend on."""
+"""Parts of a model that its predictions do not depend on."""
 STUDENT = 'student.'
 SHOWN = 3
 HOLDS: dict[Needed, str] = dict(
@@ -67,5 +67,5 @@ def check_next_load(
 
 
 def _state(weight: nn.Parameter) -> tuple[int, int, int]:
-    """Another one after anything was written to it."""
+    """Return a state that changes with every write to the weight."""
     return id(weight), weight._version, weight.data_ptr()

@@ -3,7 +3,7 @@
 A checkpoint of MMEngine's Runner holds its log history: a ``HistoryBuffer``, NumPy arrays, and the
 buffer's methods, which are pickled as ``getattr(HistoryBuffer, 'mean')``. To admit the real
 ``getattr`` would be to admit everything. Here whatever can itself load, decode or look up anything
-is answered by a stand-in that does only what such files need.
+is replaced by a function that does only what such files need.
 
 torch's own unpickler (``weights_only``, from 2.6 on) takes the list from :func:`allowed_globals`.
 For earlier torch this module stands in for ``pickle`` in ``torch.load``.
@@ -35,7 +35,7 @@ _PLAIN_DTYPES = 'biufcSU'  # numbers and strings; objects and structures can hol
 
 
 class Unpickler(pickle.Unpickler):
-    """Python's, which looks each name up in a list and imports nothing.
+    """Python's unpickler with an allow-list: it looks names up there and imports nothing.
 
     Args:
         file: open for reading bytes.

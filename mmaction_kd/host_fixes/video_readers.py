@@ -51,22 +51,19 @@ def _names_get_an_ending() -> bool:
 
 
 def as_named(filename: str, is_file: Callable[[str], bool]) -> str:
-    """The file that a name without an ending means.
+    """Return the path, or that with ``.mp4`` where only this file exists.
 
-    MMAction2 takes ``clips/a`` for ``clips/a.mp4`` with decord, as it stands in some lists.
+    MMAction2 takes ``clips/a`` for ``clips/a.mp4`` with decord, as some lists need.
 
     Args:
         filename: path.
-        is_file: whether there is such a file.
-
-    Returns:
-        The path itself, unless there is only the file with ``.mp4``.
+        is_file: checks whether there is such a file.
     """
     if os.path.splitext(filename)[1]:
         return filename
     try:
         other = not is_file(filename) and is_file(f'{filename}.mp4')
-    except (AttributeError, NotImplementedError):  # a storage that can't tell: as the host does
+    except (AttributeError, NotImplementedError):  # a storage without isfile: as the host does
         other = True
     return f'{filename}.mp4' if other else filename
 

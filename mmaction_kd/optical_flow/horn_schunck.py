@@ -53,7 +53,7 @@ def horn_schunck(
     ``(u, v) = (ū, v̄) − (E_x, E_y) (E_x ū + E_y v̄ + E_t) / (α² + E_x² + E_y²)``.
 
     The frames are taken to change linearly over the displacement. This holds for about a pixel, and
-    less in fine texture; what is found beyond tells that there is motion, not how much.
+    less in fine texture; beyond it, flow indicates motion but not its size.
 
     Source: Horn and Schunck, "Determining Optical Flow", Artificial Intelligence 17, 1981, eq. in
     section 12.

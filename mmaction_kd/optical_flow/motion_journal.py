@@ -1,4 +1,4 @@
-"""What is measured so far, on disk, so that a killed run goes on where it ended."""
+"""Measured motion on disk, so that a killed run resumes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mmaction_kd.optical_flow.video_motion import MotionSettings
 
 
 class MotionJournal:
-    """A folder with a file for every rank, to which a line is added for every finished video.
+    """A folder with a file per rank, and a line per finished video.
 
-    A line is known by the video's place and the settings, so that what was measured in another way,
-    or of another copy of the data, is never taken. Unusable videos are not in it: a next run looks
-    whether they are fixed.
+    A line is identified by the video's source and the settings, so results of other settings or
+    another copy of the data are never used. Unusable videos are not recorded: a next run tries them
+    again.
 
     Args:
-        folder: for all ranks; made when the first line is written.
-        settings: how this run looks at videos.
-        rank: which file is written; all are read.
+        folder: for all ranks; created with the first line.
+        settings: of this run.
+        rank: whose file is written; all are read.
     """
 
     def __init__(self, folder: Path, settings: MotionSettings, rank: int = 0) -> None:
@@ -32,13 +32,13 @@ class MotionJournal:
         self.path = folder / f'rank_{rank}.jsonl'
 
     def key(self, video: VideoSource) -> str:
-        """What a video's line is known by: 16 hexadecimal digits."""
+        """Return the key of a video's line, 16 hexadecimal digits."""
         assert is_dataclass(video) and not isinstance(video, type)
-        whole = [asdict(video), self.settings.recorded()]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+        content = [asdict(video), self.settings.recorded()]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def read(self) -> dict[str, float]:
-        """Motion by key, of every rank and number of ranks; half a line is no line."""
+        """Read motion by key, of all ranks of earlier runs; truncated lines are ignored."""
         found = {}
         for path in sorted(self.folder.glob('*.jsonl')):
             for line in read_lines(path):
@@ -50,8 +50,8 @@ class MotionJournal:
         """Add a finished video.
 
         Args:
-            name: for people who look into the file.
-            video: where its frames are.
+            name: for readers of the file.
+            video: source of its frames.
             motion: pixels per frame.
 
         Raises:

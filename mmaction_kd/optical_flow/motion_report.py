@@ -27,7 +27,7 @@ def motion_report(
         labels: of every line of the annotations the video's name and its classes.
         motions: of the videos that could be measured, pixels per frame.
         skipped: of the others the reason.
-        settings: how the videos were looked at.
+        settings: of the measurement.
         rule: for the threshold, see :func:`~mmaction_kd.optical_flow.class_motion.static_subset`.
 
     Returns:

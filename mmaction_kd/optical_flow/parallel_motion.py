@@ -1,4 +1,4 @@
-"""The motion of many videos, on many cores."""
+"""Motion of many videos, on many cores."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ TRIES = 2  # a process may have died by no fault of its video: the system was ou
 
 
 def available_cores() -> int:
-    """Cores that this process may use; under a launcher, its share of the machine's."""
+    """Return the cores of this process; under a launcher, its share of the machine's."""
     affinity = getattr(os, 'sched_getaffinity', None)  # macOS and Windows have none
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
 
 
-def _end_when_unwanted(wanted: Connection) -> None:
-    wanted.poll(None)  # until its other end is closed, by the parent or by a kill of the parent
+def _end_when_orphaned(parent: Connection) -> None:
+    parent.poll(None)  # until the parent closes its end or dies
     os._exit(1)
 
 
-def _start_worker(wanted: Connection) -> None:
+def _start_worker(parent: Connection) -> None:
     cv2.setNumThreads(1)  # the workers are the parallelism, and no sum may depend on a split
-    threading.Thread(target=_end_when_unwanted, args=[wanted], daemon=True).start()
+    threading.Thread(target=_end_when_orphaned, args=[parent], daemon=True).start()
 
 
 def _motion_or_reason(video: VideoSource, settings: MotionSettings) -> float | UnusableVideo:
@@ -50,12 +50,12 @@ def _in_pool(
     for _ in range(TRIES):
         with _pool(min(workers, len(videos))) as pool:
             try:
-                with _deaf_to_ctrl_c():
+                with _sigint_blocked():
                     started = pool.submit(int)
                 started.result()
             except BrokenProcessPool:
                 continue
-            with _deaf_to_ctrl_c():
+            with _sigint_blocked():
                 names = {
                     pool.submit(_motion_or_reason, video, settings): name
                     for name, video in videos.items()
@@ -70,8 +70,8 @@ def _in_pool(
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """For processes that are started within: it is the parent's to answer."""
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT, for processes that are started within; the parent handles it."""
     if not hasattr(signal, 'pthread_sigmask'):  # Windows
         yield
         return
@@ -86,12 +86,12 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     # Started anew, not forked: the caller may run threads of torch.distributed.
     context = multiprocessing.get_context('spawn')
-    wanted, unwanted = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(wanted,))
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(theirs,))
     try:
         yield pool
     except BaseException:
-        unwanted.close()  # ends the workers within a video, which may be hours long
+        ours.close()  # ends the workers within a video, which may be hours long
         raise
     finally:
         pool.shutdown(cancel_futures=True)
@@ -109,17 +109,17 @@ def _alone(video: VideoSource, settings: MotionSettings) -> float | UnusableVide
 def parallel_motion(
     videos: Mapping[str, VideoSource], settings: MotionSettings, workers: int
 ) -> Generator[tuple[str, float | UnusableVideo]]:
-    """Measure videos, whichever is ready first.
+    """Measure videos in worker processes, in order of completion.
 
-    A video that crashes the decoder takes its process with it, and with that the pool. Those that
-    were begun then are measured again, each in a process of its own, which shows the bad one; the
-    rest goes on in a new pool. Who leaves off before the end closes the generator, so that the
-    workers end at once.
+    A video that crashes the decoder ends its process, and with that the pool. The videos in
+    progress are then measured again, each in a process of its own, which identifies the bad one;
+    the others continue in a new pool. To stop early, close the generator, which ends the workers at
+    once.
 
     Args:
         videos: by name.
-        settings: how they are looked at.
-        workers: processes.
+        settings: of the measurement.
+        workers: number of processes.
 
     Yields:
         Name and motion, pixels per frame, or the reason why there is none.

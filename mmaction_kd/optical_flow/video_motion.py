@@ -123,7 +123,7 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
 
     Args:
         video: where its frames are.
-        settings: how they are looked at.
+        settings: of the measurement.
 
     Returns:
         Pixels per frame at the working size, whatever the stride.
@@ -137,13 +137,13 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
         raise UnusableVideo(f'it has {num_frames} frames, a pair needs {settings.stride + 1}')
     flow = optical_flow(settings.algorithm)
     magnitudes = []
-    seen: dict[int, np.ndarray] = {}
+    frames: dict[int, np.ndarray] = {}
     for pair in pairs:
-        seen = {
-            t: seen[t] if t in seen else resize_short_side(read(t), settings.short_side)
+        frames = {
+            t: frames[t] if t in frames else resize_short_side(read(t), settings.short_side)
             for t in pair
         }
-        first, second = seen.values()
+        first, second = frames.values()
         if first.shape != second.shape:
             raise UnusableVideo(f'frames {pair[0]} and {pair[1]} differ in size')
         if min(first.shape) < SMALLEST_SHORT_SIDE:

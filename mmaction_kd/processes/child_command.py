@@ -1,4 +1,4 @@
-"""Commands in processes of their own, which end with the process that started them."""
+"""Commands in child processes, which end with the process that started them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,21 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from mmaction_kd.processes.forked_script import ForkedScript
 
-PATIENCE = 20  # seconds that a command has to end its own processes
+PATIENCE = 20  # seconds between SIGTERM and SIGKILL
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
 
 
 def start_command(
     words: Sequence[str], environment: Mapping[str, str], output: IO | None = None
 ) -> subprocess.Popen:
-    """Start a command that no Ctrl-C reaches, since its parent's is to end it, and torchrun's way.
+    """Start a command in a session of its own, so that Ctrl-C reaches its parent only.
 
-    Where the kernel can (Linux), it is told to end when the parent is killed, however that is.
+    On Linux the kernel also sends it SIGTERM when the parent dies, even by SIGKILL.
 
     Args:
         words: of the command.
         environment: its variables.
-        output: where what it prints goes; None: where this process prints.
-
-    Returns:
-        Its process, the first of a session of its own.
+        output: file for stdout and stderr. None: those of this process.
 
     Raises:
         OSError: there is no such program, or it can not be run.
@@ -47,11 +44,7 @@ def start_command(
 
 
 def end_command(process: subprocess.Popen | ForkedScript) -> None:
-    """End a command that may have ended: first asked, so that torchrun ends its ranks, then killed.
-
-    Args:
-        process: of :func:`start_command`.
-    """
+    """End a running command by SIGTERM, so that torchrun ends its ranks, then by SIGKILL."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -61,7 +54,7 @@ def end_command(process: subprocess.Popen | ForkedScript) -> None:
             process.wait()
 
 
-def end_with_parent() -> None:
-    """Have this process ended when its parent is killed, where the kernel can (Linux)."""
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Let the kernel send this process a signal when its parent dies (Linux only)."""
     if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

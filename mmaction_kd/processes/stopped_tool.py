@@ -1,4 +1,4 @@
-"""What a tool says when it is stopped."""
+"""How a tool ends on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-STOPPED = 130  # exit code of a program that Ctrl-C ended, as shells have it
+STOPPED = 130  # exit code after Ctrl-C, by the shells' convention
 
 
 @contextlib.contextmanager
 def plain_ctrl_c(tool: str) -> Iterator[None]:
-    """One line instead of a traceback, for a tool that leaves nothing half-written.
+    """Print one line instead of a traceback, for a tool that leaves nothing half-written.
 
     Args:
         tool: its name.
@@ -22,6 +22,6 @@ def plain_ctrl_c(tool: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        said = f'{tool}: stopped; nothing is half-written, give the same command again.'
-        print(f'\n{said}', file=sys.stderr, flush=True)
+        message = f'{tool}: stopped; nothing is half-written, give the same command again.'
+        print(f'\n{message}', file=sys.stderr, flush=True)
         sys.exit(STOPPED)

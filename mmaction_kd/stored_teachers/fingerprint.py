@@ -49,7 +49,7 @@ def digest(text: str) -> str:
 
 
 def annotation_digest(dataset: BaseDataset) -> str:
-    """Tell lists of labelled videos apart, wherever the videos lie.
+    """Identify a list of labelled videos, wherever the videos are.
 
     Args:
         dataset: of MMEngine's kind.

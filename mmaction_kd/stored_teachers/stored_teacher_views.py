@@ -30,10 +30,10 @@ from mmaction_kd.stored_teachers.view_replay import (
 class StoredTeacherViews:
     """Wrap a data set: one of V stored views of a video, with the logits of the teachers.
 
-    The view is drawn anew for each sample, so over many epochs a video is seen in V ways instead of
-    ever new ones. Its clip is made again by the data set's own pipeline and is bit-equal to the one
-    that the teachers saw. A sample has, of each teacher t, ``t_logits`` (D,), float32; with them a
-    distiller with ``stored_teachers`` runs no teacher.
+    The view is drawn anew for each sample, so over many epochs there are V views of a video instead
+    of ever new ones. Its clip is made again by the data set's own pipeline and is bit-equal to the
+    one that the teachers saw. A sample has, of each teacher t, ``t_logits`` (D,), float32; with
+    them a distiller with ``stored_teachers`` runs no teacher.
 
     Of a pipeline that packs clips for the teachers too (PathwayPipelines) these are made, as their
     random numbers belong to the view, but only the student's go into the batch.
@@ -90,7 +90,7 @@ class StoredTeacherViews:
         if header.unusable:
             MMLogger.get_current_instance().warning(
                 f'{type(self).__name__}: {len(header.unusable)} of {header.videos} videos have '
-                'views that could not be made; others are taken in their place.'
+                'views that could not be made; others replace them.'
             )
         self._rows = list(range(len(self.dataset)))
         self._fully_initialized = True

@@ -25,7 +25,7 @@ def video_key(dataset: BaseDataset, index: int) -> str:
 
     Args:
         dataset: of MMEngine's kind.
-        index: the video's place in it.
+        index: of the video.
 
     Returns:
         Its path below the folder of ``data_prefix``, with first frame and length where the
@@ -117,7 +117,7 @@ def replay_view(dataset: BaseDataset, index: int, key: str, view: int, seed: int
 
     Args:
         dataset: of MMEngine's kind.
-        index: the video's place in it.
+        index: of the video.
         key: see :func:`video_key`.
         view: 0 to V − 1.
         seed: of the store.

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
-from mmaction.utils import get_str_type
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import BaseModel
 from torch import nn
 
 from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, PathwayPipelines
+from mmaction_kd.datasets.video_backends import step_kind
 from mmaction_kd.models.backbones.frame_memory import FrameMemory, remember_frames
 from mmaction_kd.models.backbones.vtn import VTN
 from mmaction_kd.options import check_range
@@ -212,14 +212,10 @@ def _video(frames: Any, total_frames: int, fps: float) -> dict:
     return dict(video, avg_fps=fps, label=-1)
 
 
-def _kind(step: Mapping) -> str:
-    return get_str_type(step['type']).rpartition('.')[2]
-
-
 def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
     """Settings of PathwayPipelines for any test pipeline, and whether it was one itself."""
     steps = [dict(step) for step in test_pipeline]
-    if len(steps) == 1 and _kind(steps[0]) == 'PathwayPipelines':
+    if len(steps) == 1 and step_kind(steps[0]) == 'PathwayPipelines':
         (settings,) = steps
         settings.pop('type')
         return settings, True
@@ -270,7 +266,7 @@ def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
     """A pipeline that samples one clip: where all are the same, so is the mean of their scores."""
     return [
         {**step, 'num_clips': 1, 'twice_sample': False}
-        if _kind(step) == 'SampleFrames'
+        if step_kind(step) == 'SampleFrames'
         else dict(step)
         for step in steps
     ]
@@ -280,13 +276,13 @@ def _first_resize(pathways: Iterable[Sequence[Mapping]]) -> BaseTransform | None
     """The first step after Decode, where it is the same Resize for all, to a size in pixels."""
     first = []
     for steps in pathways:
-        kinds = [_kind(step) for step in steps]
+        kinds = [step_kind(step) for step in steps]
         cut = next(place for place, kind in enumerate(kinds) if kind in DECODE_STEPS)
         first.append(dict(steps[cut + 1]))
     resize = first[0]
     if (
         any(step != resize for step in first)
-        or _kind(resize) != 'Resize'
+        or step_kind(resize) != 'Resize'
         or resize.get('lazy')
         or isinstance(resize['scale'], float)
     ):

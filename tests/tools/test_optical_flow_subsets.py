@@ -313,5 +313,5 @@ def test_one_name_for_two_videos(tmp_path):
     )
     dataset = dict(type='ConcatDataset', datasets=[one, other])
     (tmp_path / 'two.py').write_text(f'train_dataloader = dict(dataset={dataset})\n')
-    with pytest.raises(SystemExit, match=r"must stand for one video, got a\.mp4 .*'x/a.*'y/a"):
+    with pytest.raises(SystemExit, match=r"must mean one video, got a\.mp4 .*'x/a.*'y/a"):
         call(TOOL, tmp_path / 'two.py', '--out', tmp_path / 'o.json')

@@ -117,7 +117,7 @@ def test_ctrl_c_leaves_complete_files(student, tiny_video, tmp_path):
     job.send_signal(signal.SIGINT)
     told, _ = job.communicate(timeout=120)
     assert job.returncode == 130, told
-    assert f'predict_stream: stopped; what was seen is in {out}.' in told
+    assert f'predict_stream: stopped; the results so far are in {out}.' in told
     assert 'Traceback' not in told
     assert names(out) == sorted([*FILES, 'annotated.mp4'])
     rows = list(csv.DictReader((out / 'windows.csv').open()))

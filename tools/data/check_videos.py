@@ -6,7 +6,7 @@
 A video is bad if its file is cut, a frame can not be decoded, its frames end before its header
 says, or the pipeline can't be run on it (the config's; for an annotation file decord's). This is
 stricter than training, which sees a few frames, and than decoders, which repeat frames or guess
-the rest of one. Damage inside a frame that leaves no gap in the stream is not seen.
+the rest of one. Damage inside a frame that leaves no gap in the stream is not found.
 
 Of a config the data sets of all dataloaders are checked, without their wrappers. Each video is
 decoded in a process that may crash, or hang for --timeout seconds. Writes the bad ones with their
@@ -81,8 +81,8 @@ def dataset_configs(args: argparse.Namespace) -> dict[str, list[dict]]:
     """What to check, by the name under which it is to be written."""
     if args.source.endswith('.txt'):
         prefix = dict(video=args.videos)
-        whole = dict(type='VideoDataset', ann_file=args.source, data_prefix=prefix)
-        return {Path(args.source).stem: [dict(whole, pipeline=PIPELINE)]}
+        cfg = dict(type='VideoDataset', ann_file=args.source, data_prefix=prefix)
+        return {Path(args.source).stem: [dict(cfg, pipeline=PIPELINE)]}
     cfg = Config.fromfile(args.source)
     cfg.merge_from_dict(args.cfg_options)
     import_modules_from_strings(**cfg.get('custom_imports', dict(imports=[])))

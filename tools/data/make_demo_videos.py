@@ -6,10 +6,10 @@ Each video is an .mp4 of a few seconds with a striped square on a noisy ground. 
 come in two pairs, one for each pathway of MBD:
 
 - drift_left, drift_right: the stripes move by one period in 8 frames, in one colour all the time.
-  Frames 8 apart look the same, so only consecutive frames tell the direction.
+  Frames 8 apart look the same, so only consecutive frames show the direction.
 - red_then_blue, blue_then_red: the stripes stand still and change their colour once, near the
   middle. Few runs of 16 consecutive frames show the change, so only the order over the whole clip
-  tells.
+  distinguishes them.
 
 Writes OUT/videos/CLASS/*.mp4 and OUT/{train,test}.txt with lines `path label`, as VideoDataset
 reads them, and OUT/classes.txt.
@@ -63,7 +63,7 @@ def render(label: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
-    """Write an .mp4: OpenCV elsewhere, since it says nothing of a full disk, and then atomically.
+    """Write an .mp4: OpenCV elsewhere, since it reports no full disk, and then atomically.
 
     Args:
         path: where to.
@@ -83,7 +83,7 @@ def write_video(path: Path, frames: np.ndarray) -> None:
         if cv2.VideoCapture(str(made)).get(cv2.CAP_PROP_FRAME_COUNT) != len(frames):
             raise OSError(
                 f'make_demo_videos: OpenCV must be able to write an .mp4 into {folder}, got none '
-                'that is whole; is there room in the folder of temporary files?'
+                'that is complete; is there room in the folder of temporary files?'
             )
         write_atomically(path, made.read_bytes())
 

@@ -6,7 +6,7 @@ Some frames of every video of train_dataloader (--frames, evenly spread, of the 
 are read as the config reads them; all pixels count alike. Prints the line for the data set's config
 in configs/_base_/datasets: ``normalization = dict(mean=[...], std=[...])``, in RGB of 0 to 255.
 
-Killed, the same command goes on: what is finished is kept in OUT.partial until OUT is written. The
+Killed, the same command resumes: what is finished is kept in OUT.partial until OUT is written. The
 numbers do not depend on --workers. Unreadable videos are listed and left out.
 """
 
@@ -85,9 +85,9 @@ class PixelSums(Dataset):
     def __len__(self) -> int:
         return len(self.todo)
 
-    def __getitem__(self, place: int) -> dict:
-        """Whole numbers, exact in any order; of an unreadable video the ``error``."""
-        index = self.todo[place]
+    def __getitem__(self, index: int) -> dict:
+        """Return integers, exact in any order; of an unreadable video the ``error``."""
+        index = self.todo[index]
         try:
             images = self.dataset.prepare_data(index)['imgs']
         except Exception as error:

@@ -16,7 +16,7 @@ NAME_mean_std.png, as Figures 1 and 2 of the paper; prints its Table 1. Unusable
 and skipped.
 
 All cores are used. What is finished is kept in OUT.partial until OUT is written: after a kill the
-same command goes on. Several machines (a shared folder for --out; each process does its share):
+same command resumes. Several machines (a shared folder for --out; each process does its share):
 
     python -m torch.distributed.run --nproc_per_node=N ... tools/data/optical_flow_subsets.py \
         ... --launcher pytorch
@@ -215,7 +215,7 @@ def measure(
 
     Args:
         sources: all videos, by name.
-        settings: how they are looked at.
+        settings: of the measurement.
         folder: of the journal.
         workers: processes of each rank.
         motions: what is known already, by name.
@@ -253,8 +253,8 @@ def measure(
         print()
     everything: tuple[dict, dict] = {}, {}
     for part in all_gather_object((motions, skipped)):  # the slowest rank is waited for
-        for whole, share in zip(everything, part, strict=True):
-            whole.update(share)
+        for total, share in zip(everything, part, strict=True):
+            total.update(share)
     return everything
 
 
@@ -312,7 +312,7 @@ def main() -> None:
     for video in videos:
         if sources.setdefault(video.name, video.source) != video.source:
             raise SystemExit(
-                f'optical_flow_subsets: a name must stand for one video, got {video.name} for '
+                f'optical_flow_subsets: a name must mean one video, got {video.name} for '
                 f'{sources[video.name]} and {video.source}; name one data set at a time.'
             )
     earlier = earlier_motions(args.reuse, settings)

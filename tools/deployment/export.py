@@ -79,7 +79,7 @@ def some_of(dataset: Dataset, count: int) -> Iterator[dict]:
     """Videos of a data set, evenly spread; -1 for all."""
     total = len(dataset)  # type: ignore[arg-type]
     count = total if count == -1 else min(count, total)
-    return (dataset[place * total // count] for place in range(count))
+    return (dataset[index * total // count] for index in range(count))
 
 
 def summary(name: str, path: Path, found: Agreement) -> str:

@@ -65,7 +65,7 @@ def crop_corners(step: dict, height: int, width: int) -> tuple[list[tuple[int, i
     Args:
         step: its settings.
         height: of the frames.
-        width: likewise.
+        width: of the frames.
 
     Returns:
         (x, y) of each crop's corner, and the crops' height and width.

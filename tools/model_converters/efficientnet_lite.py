@@ -97,9 +97,9 @@ def package_file(size: str) -> Path:
 
 def _blocks(model: nn.Module) -> list[tuple[str, nn.Module]]:
     return [
-        (f'blocks.{stage}.{place}', block)
+        (f'blocks.{stage}.{index}', block)
         for stage, blocks in enumerate(model.blocks)
-        for place, block in enumerate(blocks)
+        for index, block in enumerate(blocks)
     ]
 
 

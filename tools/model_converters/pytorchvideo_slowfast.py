@@ -8,7 +8,7 @@
         SLOWFAST_8x8_R50.pyth work_dirs/slowfast_r50_8x8_k400.pth
 
 The result has the keys of ``configs/_base_/recognizers/slowfast_*.py``, with the classes of the
-checkpoint; which of the three it is, its weights tell. Both sides take RGB frames with mean
+checkpoint; its weights identify which of the three it is. Both sides take RGB frames with mean
 0.45 x 255 and std 0.225 x 255. The same slow and fast frames give the same logits at crop 224, but
 two things lie outside the weights:
 
@@ -78,7 +78,7 @@ def convert(published: StateDict) -> StateDict:
 
 
 def architecture(converted: StateDict) -> str:
-    """Tell the three models apart: by the depth of res4, and whether all of it sees time.
+    """Identify the model: by the depth of res4, and whether all of it is temporal.
 
     Args:
         converted: Parameters under the new keys.

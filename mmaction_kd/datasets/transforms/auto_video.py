@@ -1,4 +1,4 @@
-"""Whichever reader can, reads the video."""
+"""Read each video with the first reader that can."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ _logged: set[tuple[str, str]] = set()  # (ending, backend) in this process
 class AutoVideoInit(BaseTransform):
     """Open a video with the first of decord, PyAV and OpenCV that can read it.
 
-    decord 0.6 does not read AV1, animated GIF, MPEG-TS or a video that is to be shown turned. A
-    reader can read a file when it opens it, knows how many frames there are, and decodes the first.
-    This depends on the file alone, so that its frames come from one reader in training, in test
-    and in each clip. A file that is shorter than its header promises goes to no other reader: they
-    would take it for whole.
+    decord 0.6 does not read AV1, animated GIF, MPEG-TS or videos with a rotation in the header. A
+    reader can read a file when it opens it, knows the number of frames, and decodes the first one.
+    The choice depends on the file alone, so training, test and all clips get frames of the same
+    reader. A file that is shorter than its header promises is refused: other readers would take it
+    for complete.
 
-    It stands in DecordInit's place, before the samplers; :class:`AutoVideoDecode` stands in
-    DecordDecode's. ``PathwayPipelines(backend='auto')`` does so by itself. The log says once for
-    each kind of file, by its ending, which reader it was.
+    Replaces DecordInit, before the samplers; :class:`AutoVideoDecode` replaces DecordDecode.
+    ``PathwayPipelines(backend='auto')`` does both. The reader is logged once for each file
+    extension.
 
     Args:
-        readers: arguments of MMAction2's own first step by the reader, e.g.
+        readers: arguments of MMAction2's own first step by reader, e.g.
             ``dict(decord=dict(num_threads=2))``.
 
     Raises:
         TypeError: ``readers`` is no dict.
         ValueError: it names another reader.
+        FileNotFoundError: on a sample: there is no file.
+        RuntimeError: on a sample: no reader can read it, or it is truncated.
     """
 
     @checked_options
@@ -46,18 +48,6 @@ class AutoVideoInit(BaseTransform):
         self._readers = _built(type(self).__name__, init=readers)
 
     def transform(self, results: dict) -> dict:
-        """Open.
-
-        Args:
-            results: the pipeline's dict, with ``filename``.
-
-        Returns:
-            What the reader's own step leaves, and its name as ``video_backend``.
-
-        Raises:
-            FileNotFoundError: there is no file.
-            RuntimeError: no reader can read it, or it is cut.
-        """
         path = str(results['filename'])
         faults: dict[str, str] = {}
         for name, steps in self._readers.items():
@@ -65,7 +55,7 @@ class AutoVideoInit(BaseTransform):
                 opened = steps.open_checked(results)
             except Exception as error:  # readers raise many types
                 if not faults:
-                    _check_there_and_whole(path, error)
+                    _check_exists_and_complete(path, error)
                 faults[name] = ReaderFault.of(error).reason
             else:
                 _log_once(path, name, faults)
@@ -80,10 +70,10 @@ class AutoVideoInit(BaseTransform):
 
 @TRANSFORMS.register_module()
 class AutoVideoDecode(BaseTransform):
-    """Decode frames with the reader that :class:`AutoVideoInit` found.
+    """Decode frames with the reader that :class:`AutoVideoInit` chose.
 
     Args:
-        readers: arguments of MMAction2's own second step by the reader.
+        readers: arguments of MMAction2's own second step by reader.
 
     Raises:
         TypeError: ``readers`` is no dict.
@@ -95,17 +85,6 @@ class AutoVideoDecode(BaseTransform):
         self._readers = _built(type(self).__name__, decode=readers)
 
     def transform(self, results: dict) -> dict:
-        """Decode.
-
-        Args:
-            results: the pipeline's dict.
-
-        Returns:
-            What the reader's own step leaves.
-
-        Raises:
-            Exception: whatever the reader raises.
-        """
         return self._readers[results['video_backend']].decode(results)
 
     def __repr__(self) -> str:
@@ -113,7 +92,7 @@ class AutoVideoDecode(BaseTransform):
 
 
 def _built(owner: str, **arguments: Mapping[str, Mapping] | None) -> dict[str, BackendSteps]:
-    """The steps of each reader that is installed, in the order in which they are tried."""
+    """Build the steps of each installed reader, in the order in which they are tried."""
     [(step, readers)] = arguments.items()
     for name in readers or ():
         check_choice(owner, 'readers', name, tuple(VIDEO_BACKENDS))
@@ -124,7 +103,7 @@ def _built(owner: str, **arguments: Mapping[str, Mapping] | None) -> dict[str, B
     }
 
 
-def _check_there_and_whole(path: str, error: Exception) -> None:
+def _check_exists_and_complete(path: str, error: Exception) -> None:
     if isinstance(error, FileNotFoundError):
         raise error
     if os.path.isfile(path) and (cut := how_cut(path)):

@@ -1,4 +1,4 @@
-"""Clips of a given length in time, which a shorter video fills by itself."""
+"""SampleFrames whose clip is at most as long as the video."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from mmaction_kd.registry import TRANSFORMS
 class FittedSampleFrames(SampleFrames):
     """SampleFrames whose clip spans no more than the video.
 
-    A clip spans ``clip_len * frame_interval`` frames at ``target_fps``, or the video where that is
-    shorter; its ``clip_len`` frames are spread evenly over the span. All else is MMAction2's, which
-    fills what the video lacks with repeated frames.
+    A clip spans ``clip_len * frame_interval`` frames at ``target_fps``, or the video if that is
+    shorter; its frames are spread evenly over the span. MMAction2's own step repeats frames
+    instead.
 
     Args:
         clip_len: frames of a clip.
         frame_interval: from one frame to the next, in frames at ``target_fps``.
-        target_fps: frames per second that a video is taken to have; with it MMAction2 spreads the
-            frames over the span.
+        target_fps: frame rate to which the video is resampled; MMAction2 spreads frames over a span
+            only with it.
         kwargs: of SampleFrames.
+
+    Raises:
+        TypeError: a setting has a wrong type.
+        ValueError: a setting is less than 1.
 
     Example:
         >>> sample = FittedSampleFrames(4, 8, target_fps=30, test_mode=True)
@@ -32,22 +36,14 @@ class FittedSampleFrames(SampleFrames):
 
     @checked_options
     def __init__(self, clip_len: int, frame_interval: int, target_fps: int, **kwargs) -> None:
-        for name, value in dict(
-            clip_len=clip_len, frame_interval=frame_interval, target_fps=target_fps
-        ).items():
-            check_range(type(self).__name__, name, value, 1)
+        me = type(self).__name__
+        check_range(me, 'clip_len', clip_len, 1)
+        check_range(me, 'frame_interval', frame_interval, 1)
+        check_range(me, 'target_fps', target_fps, 1)
         super().__init__(clip_len, frame_interval, target_fps=target_fps, **kwargs)
         self._total_frames = 0
 
     def transform(self, results: dict) -> dict:
-        """Sample the frames.
-
-        Args:
-            results: the pipeline's dict, with ``total_frames``, ``start_index`` and ``avg_fps``.
-
-        Returns:
-            The same dict, with ``frame_inds``.
-        """
         self._total_frames = results['total_frames']
         return super().transform(results)
 

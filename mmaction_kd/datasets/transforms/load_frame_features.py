@@ -1,4 +1,4 @@
-"""Frozen features of a video's frames, computed once and stored."""
+"""Frozen features of frames, computed once per video and stored."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
 
 from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
+from mmaction_kd.datasets.video_backends import step_kind
 from mmaction_kd.files.atomic_file import atomic_file, write_atomically
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
 FORMAT = 1
 TRIALS = 8
-"""Seeds under which the steps must give the same frame."""
+"""Seeds for which the steps must give the same frame."""
 
 
 @TRANSFORMS.register_module()
 class LoadFrameFeatures(BaseTransform):
-    """Features of a frozen encoder in place of frames: the encoder runs once a video, not an epoch.
+    """Load features of a frozen encoder instead of frames: it runs once per video, not per epoch.
 
-    A video whose features are not in ``folder`` yet is decoded, prepared by ``steps`` and encoded,
-    and the features of its frames 0, n, 2 n, ... are stored; from then on they are read. The next
-    steps see them as an array of frames of 1 x 1 px with a channel for each feature::
+    A video without features in ``folder`` is decoded, prepared by ``steps`` and encoded, and the
+    features of its frames 0, n, 2 n, ... are stored; from then on they are read. To the next steps
+    they are an array of frames of 1 x 1 px with a channel for each feature::
 
         [dict(type='mmaction_kd.LoadFrameFeatures', ...),
          dict(type='SampleFrames', clip_len=16, frame_interval=6),
@@ -48,26 +49,28 @@ class LoadFrameFeatures(BaseTransform):
     (:class:`~mmaction_kd.models.backbones.FrozenFrameEncoder`), and predicts from plain videos with
     the same steps: Init, SampleFrames, SnapFrames, Decode, Resize, ...
 
-    There is no augmentation but that of the sampler, in time: steps that draw random numbers are
-    refused, as one draw would be stored for good.
+    The only augmentation is temporal, by the sampler: steps that draw random numbers are refused,
+    as one draw would be stored for good.
 
     Features are never those of something else. Their folder is named by a fingerprint of the
     encoder (weights, config, normalisation), of ``steps`` and of n; their file by the path of the
-    video, its size and when it was last changed. A file has its name once it is complete, so a run
-    that was killed is resumed, and processes may share a folder. Required key is ``filename``; set
-    are ``array``, ``total_frames`` and ``avg_fps``.
+    video, its size and modification time. Files are written atomically, so a killed run is resumed,
+    and processes may share a folder. Required key is ``filename``; set are ``array``,
+    ``total_frames`` and ``avg_fps``.
 
     Args:
-        encoder: Config of a ``FrozenFrameEncoder``, with the weights of its backbone.
-        steps: Of a pipeline, what makes a frame: Init and Decode steps, and those that the
-            prediction has behind Decode, such as Resize.
-        folder: Where features are stored; of a float32 of each feature of each frame.
+        encoder: config of a ``FrozenFrameEncoder``, with the weights of its backbone.
+        steps: pipeline steps that make a frame: Init and Decode, and those that the prediction has
+            after Decode, such as Resize.
+        folder: of the stored features, float32.
         frame_interval: n, in frames of the video.
-        batch_size: Frames that the encoder sees at once.
+        batch_size: frames per forward pass of the encoder.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
-        ValueError: If a setting is out of range, or ``steps`` have not one Decode step.
+        TypeError: a setting has a wrong type.
+        ValueError: a setting is out of range, or ``steps`` have not exactly one Decode step. On a
+            sample: it is no video file, or has no frames.
+        FileNotFoundError: on a sample: the video or the encoder's weights do not exist.
     """
 
     @checked_options
@@ -81,8 +84,8 @@ class LoadFrameFeatures(BaseTransform):
     ) -> None:
         check_range('LoadFrameFeatures', 'frame_interval', frame_interval, 1)
         check_range('LoadFrameFeatures', 'batch_size', batch_size, 1)
-        kinds = [get_str_type(step['type']).rpartition('.')[2] for step in steps]
-        cuts = [place for place, kind in enumerate(kinds) if kind.endswith('Decode')]
+        kinds = [step_kind(step) for step in steps]
+        cuts = [index for index, kind in enumerate(kinds) if kind.endswith('Decode')]
         if len(cuts) != 1:
             raise ValueError(
                 f'LoadFrameFeatures: steps must have exactly one Decode step, got {kinds}; e.g. '
@@ -97,18 +100,6 @@ class LoadFrameFeatures(BaseTransform):
         self._own_folder: Path | None = None
 
     def transform(self, results: dict) -> dict:
-        """Read the features, or make them.
-
-        Args:
-            results: The pipeline's dict, as a VideoDataset begins it.
-
-        Returns:
-            The same dict.
-
-        Raises:
-            ValueError: If it names no video file, or it has no frames.
-            FileNotFoundError: If there is no such file, or none of the encoder's weights.
-        """
         if 'filename' not in results or results.get('start_index', 0) != 0:
             raise ValueError(
                 'LoadFrameFeatures: its input must be a video file, as filename, with '
@@ -130,11 +121,11 @@ class LoadFrameFeatures(BaseTransform):
 
     @property
     def encoder(self) -> Any:
-        """The encoder, one for all pipelines of a process."""
+        """Return the encoder, one for all pipelines of a process."""
         return _built_encoder(self._encoder)
 
     def _named_folder(self) -> Path:
-        """Where the features of this encoder, these steps and this interval are."""
+        """Create the folder of this encoder, these steps and this interval."""
         made_of = [FORMAT, self.encoder.fingerprint, json.loads(self._steps), self.frame_interval]
         name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
         folder = self.folder / name
@@ -175,7 +166,7 @@ class LoadFrameFeatures(BaseTransform):
         )
 
     def _check_steps(self, decoded: dict) -> None:
-        """Refuse steps that draw random numbers: what they draw once would be stored."""
+        """Refuse steps that draw random numbers: one draw would be stored."""
         found = []
         for seed in range(TRIALS):
             seed_all(seed)
@@ -197,10 +188,10 @@ class LoadFrameFeatures(BaseTransform):
 
 
 class FramesEvery:
-    """Features of every n-th frame, as an array of frames that ArrayDecode takes.
+    """Features of every n-th frame, as an array for ArrayDecode.
 
     Args:
-        rows: Of frames 0, n, 2 n, ..., (T', D).
+        rows: of frames 0, n, 2 n, ..., (T', D).
         frame_interval: n.
     """
 
@@ -208,23 +199,19 @@ class FramesEvery:
         self.rows, self.frame_interval = rows, frame_interval
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Of one frame, (1, 1, D).
-
-        Raises:
-            ValueError: The features of this frame are not stored.
-        """
-        place, rest = divmod(int(index), self.frame_interval)
+        """Return the features of a frame, (1, 1, D); ValueError if they are not stored."""
+        row, rest = divmod(int(index), self.frame_interval)
         if rest:
             raise ValueError(
                 f'LoadFrameFeatures: clips must be of every {self.frame_interval}-th frame, got '
                 f'frame {index}; add dict(type="mmaction_kd.SnapFrames", '
-                f'frame_interval={self.frame_interval}) behind the sampler.'
+                f'frame_interval={self.frame_interval}) after the sampler.'
             )
-        return self.rows[place].reshape(1, 1, -1)
+        return self.rows[row].reshape(1, 1, -1)
 
 
 def _plain(value: dict | list) -> str:
-    """A config as JSON, the same for equal ones."""
+    """Serialise a config as JSON, the same for equal ones."""
     plain = ConfigDict(value=value).to_dict()['value']
     return json.dumps(plain, sort_keys=True, default=get_str_type)
 
@@ -239,7 +226,7 @@ def _built_encoder(config: str) -> Any:
 
 
 def _file_name(filename: str) -> str:
-    """Of the features of a video, another one where the video was changed."""
+    """Name the file of a video's features; it changes with the video."""
     path = Path(filename)
     if not path.exists() and not path.suffix:
         path = path.with_suffix('.mp4')  # as DecordInit does
@@ -249,7 +236,7 @@ def _file_name(filename: str) -> str:
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """What is stored; None where there is nothing, or it is damaged (npz has a checksum)."""
+    """Read stored features; None where there are none, or they are damaged (npz has a checksum)."""
     try:
         with np.load(path, allow_pickle=False) as content:
             return dict(content)

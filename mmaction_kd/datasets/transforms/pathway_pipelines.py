@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
-from mmaction.utils import get_str_type
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 
@@ -21,6 +20,7 @@ from mmaction_kd.datasets.video_backends import (
     BackendSteps,
     is_installed,
     other_readers,
+    step_kind,
 )
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import TRANSFORMS
@@ -38,11 +38,10 @@ DECODE_STEPS = (
 class PathwayPipelines(BaseTransform):
     """Run an ordinary MMAction2 pipeline for each pathway on one decode of the video.
 
-    A pipeline is cut at its ``*Decode`` step. The steps before it (the samplers) run for every
-    pathway; the sorted union of all their frame indices is decoded once; each pathway is handed
-    its own frames in its own order, as if it had decoded them alone; the steps after it run for
-    every pathway. The frames are bit-equal to those of separate pipelines at the same indices.
-    A frame that several clips of a pathway have is resized, cropped and flipped once
+    Every pipeline is cut at its ``*Decode`` step. First the samplers of all pathways run, then the
+    union of their frame indices is decoded once, then each pathway's later steps run on its own
+    frames in its own order. The frames are bit-equal to those of separate pipelines at the same
+    indices. A frame that several clips of a pathway have is resized, cropped and flipped once
     (:class:`SharedFrameSteps`); frames are copied only where a step may write into them.
 
     Random numbers are drawn by all samplers first, then by all later steps, each time in the
@@ -50,34 +49,33 @@ class PathwayPipelines(BaseTransform):
     a dumped config must repeat the run). Pathways sample and augment independently, but for
     ``inside``.
 
-    What is read is seen from the input: an ``array``, a folder of frames (``frame_dir``), or a
-    video file (``filename``, enough on its own). A ``video_reader`` that an earlier step opened
-    is used if it is of the chosen backend.
+    The input has an ``array``, a folder of frames (``frame_dir``), or a video file (``filename``,
+    enough on its own). A ``video_reader`` of an earlier step is used if it is of the same backend.
 
     Args:
-        pathways: Maps each pathway's name to its pipeline, a list of step configs as in a stock
-            config: samplers, one ``*Decode`` step, and the rest up to ``PackActionInputs``.
-            ``*Init`` and ``*Decode`` steps only lend their arguments, and only those of the
-            kind that is used; the pathways must agree on these.
-        backend: What reads video files: ``decord``, ``pyav``, ``opencv``, or ``auto``, for each
+        pathways: each pathway's pipeline by name, a list of step configs as in a stock config:
+            samplers, one ``*Decode`` step, and the rest up to ``PackActionInputs``. Of ``*Init``
+            and ``*Decode`` steps only the arguments for the backend are used; the pathways must
+            agree on them.
+        backend: reader of video files: ``decord``, ``pyav``, ``opencv``, or ``auto``, for each
             file the first of these that can (:class:`AutoVideoInit`). On the files tried they give
             the same frames, but for rounding in some old AVI (2 of 255 at most), OpenCV in the
             least CPU time.
-        inside: Maps a pathway's name to that of another, which samples first: what lies from the
-            first to the last of its frames is the whole video to the samplers of the former. Both
-            then see the same moment; the ends of a video that is longer than the other's clip are
-            seen less often; and there are fewer frames to decode.
-        decode_short_side: Short side, in pixels, at which large frames leave the decoder; the
-            largest that any pathway resizes to. Only with decord, see
-            :class:`ShrinkingDecordInit`. None: as they are in the file.
+        inside: maps a pathway to another, which samples first; the former then samples between the
+            first and the last frame of the latter's clips. Both see the same moment and fewer
+            frames are decoded; the ends of a video that is longer than the other's clip are
+            sampled less often.
+        decode_short_side: short side, in pixels, to which decord resizes large frames as it
+            decodes, see :class:`ResizingDecordInit`; the largest that any pathway resizes to.
+            None: no resizing.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
-        ValueError: If there is no pathway, a name or a pipeline can't be used, the pathways want
+        TypeError: a setting has a wrong type.
+        ValueError: there is no pathway, a name or a pipeline can't be used, the pathways want
             different readers, the backend is unknown, ``inside`` names others than pathways or one
             that itself samples inside another, or ``decode_short_side`` is less than 1 or not for
             this backend.
-        ImportError: If the backend's package is missing.
+        ImportError: the backend's package is missing.
 
     Example:
         >>> from mmengine.registry import init_default_scope
@@ -131,22 +129,21 @@ class PathwayPipelines(BaseTransform):
         """Sample, decode once, finish each pathway, and merge.
 
         Args:
-            results: What a dataset or an inferencer gives: ``filename``, or ``frame_dir`` or
-                ``array`` with their usual keys, and a ``label`` where there is one.
+            results: of a dataset or an inferencer: ``filename``, or ``frame_dir`` or ``array`` with
+                their usual keys, and a ``label`` where there is one.
 
         Returns:
-            dict | None: ``inputs`` maps each pathway's name to what it packed as ``inputs``.
-            ``data_samples`` is one sample with the data fields and metainfo of all pathways, those
-            of the alphabetically first where several have one; its metainfo ``pathways`` maps
-            each name to that pathway's metainfo, and ``filename`` or ``frame_dir`` is there for
-            errors that name a video. None where a pathway's step returns None, which
-            makes a dataset draw another sample.
+            dict | None: ``inputs`` maps each pathway's name to its packed ``inputs``.
+            ``data_samples`` is one sample with the data fields and metainfo of all pathways; the
+            alphabetically first pathway has precedence. Its metainfo ``pathways`` maps each name to
+            that pathway's metainfo; ``filename`` or ``frame_dir`` names the video in errors. None
+            where a pathway's step returns None, so that a dataset draws another sample.
 
         Raises:
-            ValueError: If there is nothing to read, or no frame, or a pathway changes the label, or
+            ValueError: there is nothing to read, or no frame, or a pathway changes the label, or
                 one samples by a frame rate that is not known.
-            IndexError: If a pathway samples a frame that the video does not have.
-            RuntimeError: If the video can't be read.
+            IndexError: a pathway samples a frame that the video does not have.
+            RuntimeError: the video can't be read.
         """
         pathways, imgs = self.decode(results)
         *_, last = pathways
@@ -173,12 +170,11 @@ class PathwayPipelines(BaseTransform):
         """Sample the pathways' frames and decode them, the first half of :meth:`transform`.
 
         Args:
-            results: As in :meth:`transform`.
+            results: as in :meth:`transform`.
 
         Returns:
-            tuple[dict[str, dict], dict[int, np.ndarray]]: Maps each pathway's name to what its own
-            Decode step would have left, but for ``imgs``; and maps the frame indices of all
-            pathways to their images.
+            tuple[dict[str, dict], dict[int, np.ndarray]]: the result of each pathway's own Decode
+            step without ``imgs``; and the images of all pathways by frame index.
         """
         source = _source_key(results)
         origin = results[source] if source != 'array' else 'the array'
@@ -187,8 +183,8 @@ class PathwayPipelines(BaseTransform):
         if video['total_frames'] < 1:
             raise ValueError(
                 f'PathwayPipelines: {origin} must hold at least one frame, got total_frames='
-                f'{video["total_frames"]}; it is empty or broken, or its container does not '
-                'tell the number (then try another backend).'
+                f'{video["total_frames"]}; it is empty or broken, or its header does not '
+                'have the number (then try another backend).'
             )
         self._check_frame_rate(video, origin)
 
@@ -227,7 +223,7 @@ class PathwayPipelines(BaseTransform):
                     )
 
     def _sample(self, video: dict) -> dict[str, dict]:
-        """Run the samplers, those of a pathway inside another after the other's."""
+        """Run the samplers; a pathway inside another comes after that one."""
         sampled: dict[str, dict] = {}
         for name in sorted(self._samplers, key=lambda name: (name in self.inside, name)):
             own = _own_copy(video)
@@ -267,17 +263,16 @@ class PathwayPipelines(BaseTransform):
 
 
 def merge_data_samples(samples: Mapping[str, ActionDataSample]) -> ActionDataSample:
-    """Merge the pathways' samples into the first: its fields, and what only later ones have.
+    """Merge the pathways' samples into the first: add the fields that it lacks.
 
     Args:
-        samples: Maps each pathway's name to its sample.
+        samples: by pathway.
 
     Returns:
-        ActionDataSample: The first sample; its metainfo ``pathways`` maps each pathway's name
-        to the metainfo which that pathway packed.
+        The first sample; its metainfo ``pathways`` has each pathway's metainfo.
 
     Raises:
-        ValueError: If the pathways' labels differ.
+        ValueError: the pathways' labels differ.
     """
     metainfo = {name: sample.metainfo for name, sample in samples.items()}
     labels = {name: sample.gt_label for name, sample in samples.items() if 'gt_label' in sample}
@@ -295,7 +290,7 @@ def merge_data_samples(samples: Mapping[str, ActionDataSample]) -> ActionDataSam
 
 
 def _own_copy(video: dict) -> dict:
-    """Copy what a step of one pathway could change under another; the source itself is shared."""
+    """Copy what a step of one pathway could change for another; the source itself is shared."""
     shared = ('video_reader', 'array')
     return {key: value if key in shared else copy.deepcopy(value) for key, value in video.items()}
 
@@ -312,7 +307,7 @@ def _source_key(results: dict) -> str:
 
 @contextmanager
 def _errors_naming(origin: str, backend: str) -> Iterator[None]:
-    """Readers raise errors of many types, most of them without the file's name."""
+    """Name the file in an error: readers raise many types, most of them without it."""
     try:
         yield
     except Exception as error:
@@ -364,7 +359,7 @@ def _check_backend(backend: str) -> None:
 def _reading_steps(
     backend: str, pathways: Mapping[str, Sequence[dict]], short_side: int | None
 ) -> tuple[Callable, Callable]:
-    """Build what opens and what decodes a video file, with the pathways' arguments."""
+    """Build the steps that open and decode a video file, with the pathways' arguments."""
     names = VIDEO_BACKENDS if backend == AUTO else (backend,)
     inits = {name: _agreed_step(VIDEO_BACKENDS[name].init, pathways) for name in names}
     decodes = {name: _agreed_step(VIDEO_BACKENDS[name].decode, pathways) for name in names}
@@ -373,27 +368,22 @@ def _reading_steps(
     steps = BackendSteps(backend, inits[backend], decodes[backend])
     if short_side is None:
         return steps.init, steps.decode
-    shrinking = {'type': 'mmaction_kd.ShrinkingDecordInit', 'short_side': short_side}
-    return TRANSFORMS.build({**inits[backend], **shrinking}), steps.decode
+    resizing = {'type': 'mmaction_kd.ResizingDecordInit', 'short_side': short_side}
+    return TRANSFORMS.build({**inits[backend], **resizing}), steps.decode
 
 
 def _check_inside(inside: Mapping[str, str], pathways: Mapping[str, Sequence[dict]]) -> None:
     if not (set(inside) <= set(pathways) and set(inside.values()) <= set(pathways) - set(inside)):
         raise ValueError(
-            'PathwayPipelines: inside must map pathways to others that sample in the whole video, '
+            'PathwayPipelines: inside must map pathways to others that sample in the entire video, '
             f'got {inside} for the pathways {sorted(pathways)}; '
             "e.g. dict(local_pathway='global_pathway')."
         )
 
 
-def _kind(step: dict) -> str:
-    """Return the step's class name, without a scope."""
-    return get_str_type(step['type']).rpartition('.')[2]
-
-
 def _cut_at_decode(name: str, steps: Sequence[dict]) -> tuple[list[dict], list[dict]]:
-    """Return the steps before the Decode step, less those that open the video, and after it."""
-    kinds = [_kind(step) for step in steps]
+    """Return the steps before Decode, without those that open the video, and those after it."""
+    kinds = [step_kind(step) for step in steps]
     cuts = [position for position, kind in enumerate(kinds) if kind in DECODE_STEPS]
     if len(cuts) != 1:
         raise ValueError(
@@ -401,7 +391,7 @@ def _cut_at_decode(name: str, steps: Sequence[dict]) -> tuple[list[dict], list[d
             f'{kinds}; the choices are {list(DECODE_STEPS)}.'
         )
     cut = cuts[0]
-    samplers = [step for step in steps[:cut] if _kind(step) not in INIT_STEPS]
+    samplers = [step for step in steps[:cut] if step_kind(step) not in INIT_STEPS]
     if not samplers:
         raise ValueError(
             f'PathwayPipelines: {name} must sample frames before {kinds[cut]}, got {kinds}; '
@@ -421,7 +411,7 @@ def _agreed_step(kind: str, pathways: Mapping[str, Sequence[dict]]) -> dict:
         name: {**step, 'type': f'mmaction.{kind}'}
         for name, steps in pathways.items()
         for step in steps
-        if _kind(step) == kind
+        if step_kind(step) == kind
     }
     agreed = next(iter(given.values()), dict(type=f'mmaction.{kind}'))
     if any(step != agreed for step in given.values()):

@@ -1,8 +1,8 @@
-"""The steps after Decode, run on each distinct frame once, however many clips have it."""
+"""Run the steps after Decode once per distinct frame, however many clips have it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from mmaction.datasets.transforms import (
@@ -28,28 +28,25 @@ SEVERAL_CROPS = (ThreeCrop, TenCrop, UniformThreeCrop)
 CROPS = (RandomCrop, RandomResizedCrop, MultiScaleCrop, CenterCrop, *SEVERAL_CROPS)
 NEW_FRAMES = (Resize, RandomRescale, ColorJitter, Fuse)
 FRAME_WISE = (*CROPS, *NEW_FRAMES, Flip)
-"""Steps that do the same to every frame, with numbers that are drawn once a sample.
-
-These classes themselves: a subclass may do otherwise.
-"""
+"""Steps that treat every frame alike, with random numbers drawn once per sample; no subclasses."""
 
 
 class SharedFrameSteps:
-    """The steps of a pathway after its Decode, which are given each of its frames once.
+    """The steps of a pathway after Decode, run once on each of its frames.
 
-    Overlapping clips and looped short videos have frames in common. The first steps, as far as they
-    are of FRAME_WISE, run on the distinct frames; then every clip is given its own, and the other
-    steps run. What comes out is what these steps make of the frames of every clip.
+    Overlapping clips and looped short videos have frames in common. The leading steps of FRAME_WISE
+    run on the distinct frames; then every clip gets its own frames, and the other steps run. The
+    result is that of these steps on the frames of every clip.
 
-    Where FormatShape is next, it copies the frames into one array. Any other step may write into
-    them, as stock steps do: then a frame that is used again is copied before. Crops of one frame
-    overlap in memory; they are made before the copies only where FormatShape is next.
+    If FormatShape is next, it copies the frames into one array. Any other step may write into them,
+    as stock steps do, so repeated frames are copied before it. Crops of one frame overlap in
+    memory; they are made before the copies only if FormatShape is next.
 
     Args:
         steps: configs of the steps.
 
     Attributes:
-        writes: whether a step writes into the frames that it is given.
+        writes: whether a step writes into its input frames.
     """
 
     def __init__(self, steps: Sequence[dict]) -> None:
@@ -69,10 +66,10 @@ class SharedFrameSteps:
         Args:
             results: what Decode left, without ``imgs``.
             imgs: the distinct frames, (H, W, C) each.
-            uses: for each frame of each clip its place in ``imgs``, (frames,).
+            uses: index into ``imgs`` of each frame of each clip, (frames,).
 
         Returns:
-            What the last step returned, None if a step gave the sample up.
+            What the last step returned; None if a step rejected the sample.
         """
         results['imgs'] = imgs
         if results['modality'] != 'RGB':  # Flip inverts every other map of optical flow
@@ -90,24 +87,43 @@ def give_to_clips(results: dict, distinct: int, uses: np.ndarray, copy: bool) ->
     Args:
         results: the pipeline's dict; ``imgs`` has the distinct frames of each crop, crop by crop.
         distinct: number of distinct frames.
-        uses: for each frame of each clip its place among them, (frames,).
-        copy: copy a frame that is used again.
+        uses: index among them of each frame of each clip, (frames,).
+        copy: copy repeated frames.
     """
     imgs = results['imgs']
-    places = np.add.outer(distinct * np.arange(len(imgs) // distinct), uses).ravel()
-    results['imgs'] = [imgs[place] for place in places]
+    indices = np.add.outer(distinct * np.arange(len(imgs) // distinct), uses).ravel()
+    results['imgs'] = [imgs[index] for index in indices]
     boxes = results.get('crop_bbox')
     if isinstance(boxes, np.ndarray) and boxes.ndim == 2:  # several crops: a box for each frame
-        results['crop_bbox'] = boxes[places]
+        results['crop_bbox'] = boxes[indices]
     if copy:
-        first_uses = set(np.unique(places, return_index=True)[1].tolist())
+        first_uses = set(np.unique(indices, return_index=True)[1].tolist())
         results['imgs'] = [
             img if use in first_uses else img.copy() for use, img in enumerate(results['imgs'])
         ]
 
 
+def decode_distinct(results: dict, read: Callable[[list[int]], Iterable[np.ndarray]]) -> dict:
+    """Decode each requested frame once, and set what MMAction2's Decode steps set.
+
+    Args:
+        results: the pipeline's dict, with ``frame_inds``.
+        read: yields (H, W, C) for each of ascending frame indices.
+
+    Returns:
+        The same dict with ``imgs``, ``img_shape`` and ``original_shape``, without the reader.
+    """
+    results['frame_inds'] = np.ravel(results['frame_inds'])
+    distinct, uses = np.unique(results['frame_inds'], return_inverse=True)
+    results['imgs'] = list(read(distinct.tolist()))
+    give_to_clips(results, len(distinct), uses, copy=True)
+    results['video_reader'] = None
+    results['original_shape'] = results['img_shape'] = results['imgs'][0].shape[:2]
+    return results
+
+
 def writes_into_frames(steps: Sequence[BaseTransform]) -> bool:
-    """Whether any of the steps may write into the frames that the first is given."""
+    """Check whether any of the steps may write into the input frames."""
     for step in steps:
         kind = type(step)
         if kind in (Resize, Flip) and step.lazy:  # done by Fuse
@@ -120,5 +136,5 @@ def writes_into_frames(steps: Sequence[BaseTransform]) -> bool:
 
 
 def first_of(kinds: Sequence[type], wanted: Callable[[type], bool]) -> int:
-    """The place of the first that is wanted, the length if there is none."""
-    return next((place for place, kind in enumerate(kinds) if wanted(kind)), len(kinds))
+    """Return the index of the first kind that is wanted, or their number."""
+    return next((index for index, kind in enumerate(kinds) if wanted(kind)), len(kinds))

@@ -1,4 +1,4 @@
-"""Test clips on one grid of frames, so that overlapping clips have frames in common."""
+"""Align test clips to one grid of frames, so that overlapping clips share frames."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ class SnapClips(BaseTransform):
     """Move each clip to the nearest start on one grid with the clips' own stride.
 
     Ten clips of 16 frames, 8 apart, of a video of 300 frames start at 0, 20, 40, 60, 80, 99, ...:
-    160 frames, 94 of them different. Moved to starts of 1, 17, 41, 57, 81, 97, ... they are 160
-    views of 38 frames, which VTN encodes once (its ``share_frames``) and a reader decodes once.
+    160 frames, 94 of them different. Moved to starts of 1, 17, 41, 57, 81, 97, ... they have 38
+    different frames, which VTN encodes once (its ``share_frames``) and a reader decodes once.
 
-    What changes: a clip starts earlier or later, by at most half of ``frame_interval``; with an
-    interval of 8 by at most 4 frames, 0.16 s at 25 fps. Its frames stay as far apart, in their
-    order, and in the video: the grid is centred between the first and the last possible start. A
-    video that is shorter than a clip stays as it is.
+    A clip moves by at most half of ``frame_interval``: for an interval of 8 by 4 frames, 0.16 s at
+    25 fps. Its stride and order stay, and it stays in the video: the grid is centred between the
+    first and the last possible start. A video that is shorter than a clip is not changed.
 
-    It follows ``SampleFrames`` in a test pipeline, also inside PathwayPipelines. Required keys are
-    ``frame_inds``, ``clip_len``, ``frame_interval``, ``total_frames`` and ``start_index``;
+    Goes right after ``SampleFrames`` in a test pipeline, also inside PathwayPipelines. Required
+    keys are ``frame_inds``, ``clip_len``, ``frame_interval``, ``total_frames`` and ``start_index``;
     ``frame_inds`` is changed.
 
-    Differs from the paper: MBD's clips stand where SampleFrames puts them.
+    Differs from the paper: MBD's clips keep the starts of SampleFrames.
+
+    Raises:
+        ValueError: on a sample: the frames of a clip are not ``frame_interval`` apart.
 
     Example:
         >>> clips = dict(frame_inds=np.array([0, 8, 16, 11, 19, 27]), clip_len=3, frame_interval=8,
@@ -35,17 +37,6 @@ class SnapClips(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Move the clips.
-
-        Args:
-            results: the pipeline's dict.
-
-        Returns:
-            The same dict.
-
-        Raises:
-            ValueError: the frames of a clip are not ``frame_interval`` apart.
-        """
         length, stride = results['clip_len'], results['frame_interval']
         last_start = results['total_frames'] - 1 - (length - 1) * stride
         if last_start < 0:
@@ -57,7 +48,7 @@ class SnapClips(BaseTransform):
         if not (clips - starts == offsets).all():
             raise ValueError(
                 f'SnapClips: the frames of a clip must be frame_interval={stride} apart, got '
-                f'{inds.tolist()}; put it right behind a SampleFrames without temporal_jitter '
+                f'{inds.tolist()}; put it right after a SampleFrames without temporal_jitter '
                 'and target_fps.'
             )
         steps, margin = divmod(last_start, stride)

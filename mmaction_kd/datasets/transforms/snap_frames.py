@@ -1,4 +1,4 @@
-"""Clips of every n-th frame of a video."""
+"""Align the frames of clips to every n-th frame of a video."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from mmaction_kd.registry import TRANSFORMS
 class SnapFrames(BaseTransform):
     """Move each frame of a clip back to the nearest of every n-th frame of the video.
 
-    Frames 0, n, 2 n, ... are all that any clip then has, so that there are fewer to decode and to
-    encode: :class:`LoadFrameFeatures` stores no others. A frame is at most n - 1 earlier. It
-    follows the sampler; where the ``frame_interval`` of that is a multiple of n, the frames of a
-    clip stay as far apart. Required keys are ``frame_inds`` and ``start_index``; ``frame_inds`` is
-    changed.
+    Clips then have frames 0, n, 2 n, ... only, so there are fewer to decode and to encode:
+    :class:`LoadFrameFeatures` stores no others. A frame moves by at most n - 1. Goes after the
+    sampler; if its ``frame_interval`` is a multiple of n, the stride of a clip stays. Required keys
+    are ``frame_inds`` and ``start_index``; ``frame_inds`` is changed.
 
     Args:
         frame_interval: n, in frames of the video.
 
     Raises:
-        TypeError: If a setting is of another type than the signature says.
-        ValueError: If ``frame_interval`` is less than 1.
+        TypeError: a setting has a wrong type.
+        ValueError: ``frame_interval`` is less than 1.
 
     Example:
         >>> SnapFrames(3)(dict(frame_inds=np.array([1, 4, 7, 8]), start_index=0))['frame_inds']
@@ -36,14 +35,6 @@ class SnapFrames(BaseTransform):
         self.frame_interval = frame_interval
 
     def transform(self, results: dict) -> dict:
-        """Move the frames.
-
-        Args:
-            results: The pipeline's dict.
-
-        Returns:
-            The same dict.
-        """
         inds = results['frame_inds']
         results['frame_inds'] = inds - (inds - results['start_index']) % self.frame_interval
         return results

@@ -1,4 +1,4 @@
-"""Three crops for testing on frames whose short side is larger than the crop."""
+"""Three test crops of frames whose short side is larger than the crop."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from mmaction_kd.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class UniformThreeCrop(BaseTransform):
-    """Square crops at both ends and in the middle of the long side, centred on the short side.
+    """Crop squares at both ends and in the middle of the long side, centred on the short side.
 
     MMAction2's ThreeCrop needs a crop as long as the short side; MBD tests with crops of 112 on a
     short side of 128, and of 224 on 256 (section 3.4).
 
-    Required keys are ``imgs``; ``imgs``, ``crop_bbox`` (x1, y1, x2, y2 in pixels) and ``img_shape``
-    are set. The crops follow each other as in ThreeCrop: all frames of the first, of the last, of
-    the middle one.
+    Required key is ``imgs``; ``imgs``, ``crop_bbox`` (x1, y1, x2, y2 in pixels) and ``img_shape``
+    are set. The order is that of ThreeCrop: all frames of the first, of the last, of the middle
+    crop.
 
     Args:
         crop_size: side of the crops, in pixels.
 
     Raises:
-        TypeError: ``crop_size`` is no whole number.
-        ValueError: it is less than 1.
+        TypeError: ``crop_size`` is not an integer.
+        ValueError: it is less than 1, or larger than a frame.
     """
 
     @checked_options
@@ -34,17 +34,6 @@ class UniformThreeCrop(BaseTransform):
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:
-        """Crop.
-
-        Args:
-            results: the pipeline's dict.
-
-        Returns:
-            The same dict.
-
-        Raises:
-            ValueError: a frame is smaller than the crop.
-        """
         imgs, size = results['imgs'], self.crop_size
         height, width = imgs[0].shape[:2]
         if min(height, width) < size:

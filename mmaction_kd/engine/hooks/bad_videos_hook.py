@@ -1,4 +1,4 @@
-"""What could not be read, in a file, in the log, and out of the metrics."""
+"""Report videos that could not be read, and leave them out of the metrics."""
 
 from __future__ import annotations
 
@@ -18,29 +18,34 @@ from mmaction_kd.datasets.bad_videos_file import (
     read_bad_videos,
     write_bad_videos,
 )
-from mmaction_kd.datasets.skip_bad_videos import META_KEY, shown, skip_bad_videos_in, too_many
+from mmaction_kd.datasets.skip_bad_videos import (
+    META_KEY,
+    listed,
+    skip_bad_videos_in,
+    too_many_bad,
+)
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
 
 
 @HOOKS.register_module()
 class BadVideosHook(Hook):
-    """Gather the bad videos that SkipBadVideos met on all ranks.
+    """Gather the bad videos that SkipBadVideos found on all ranks.
 
-    They stand in ``bad_videos.json`` in the work dir, by 'train', 'val' and 'test', with their
-    reasons, and each once in the log. Over the ``max_share`` of the data set the run ends with the
-    same error on all ranks.
+    They are written to ``bad_videos.json`` in the work dir, by 'train', 'val' and 'test', with
+    their reasons, and each once to the log. Above the ``max_share`` of the data set the run ends
+    with the same error on all ranks.
 
-    At validation and test a stand-in is left out of the metrics, and of what later hooks count; the
-    metrics get ``bad_videos``, how many of the data set are not scored, also those that were known.
-    For this each metric must have one result a video, as MMEngine's collecting asks for anyway.
+    At validation and test a replacement is left out of the metrics, and of what later hooks count;
+    the metrics get ``bad_videos``, the number of videos that are not scored, known ones included.
+    Each metric must have one result per video, as MMEngine's collecting needs anyway.
 
     Args:
-        interval: iterations of training after which the ranks tell each other; they also do so at
-            the end of an epoch. What was found since is lost in a kill, and found again.
+        interval: training iterations after which the ranks exchange what they found; they also do
+            so at the end of an epoch. A kill loses what was found since; it is found again.
 
     Raises:
-        TypeError: ``interval`` is no whole number.
+        TypeError: ``interval`` is not an integer.
         ValueError: it is less than 1.
     """
 
@@ -52,17 +57,13 @@ class BadVideosHook(Hook):
         self.interval = interval
         self._all: dict[str, BadVideos] = {}  # the same on all ranks after _share
         self._new: dict[str, dict[str, str]] = {}  # by this rank since _share
-        self._seen = 0  # samples of this rank in this validation or test
-        self._unscored: set[int] = set()  # places among the results of all ranks
+        self._scored = 0  # samples of this rank in this validation or test so far
+        self._unscored: set[int] = set()  # indices among the results of all ranks
 
     # --- Training ---------------------------------------------------------------------------------
 
     def before_train(self, runner: Runner) -> None:
-        """Go on with the file where the training goes on.
-
-        Args:
-            runner: the run.
-        """
+        """Begin the file, or resume it with the training."""
         self._start(runner, 'train', runner.train_dataloader.dataset, runner.iter > 0)
 
     def after_train_iter(
@@ -72,43 +73,21 @@ class BadVideosHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """See what the batch's samples stand for.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: as the loader gave it.
-            outputs: not used.
-        """
+        """Record the bad videos that the batch's samples replace."""
         for sample in _samples(data_batch):
             self._new['train'] |= dict(sample.metainfo.get(META_KEY, ()))
         if self.every_n_train_iters(runner, self.interval):
             self._share(runner, 'train', runner.train_dataloader.dataset)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Tell the other ranks.
-
-        Args:
-            runner: the run.
-        """
         self._share(runner, 'train', runner.train_dataloader.dataset)
 
     # --- Validation and test ----------------------------------------------------------------------
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Allow stand-ins.
-
-        Args:
-            runner: the run.
-        """
         self._start_scoring(runner, 'val', runner.val_loop)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-        """
         self._start_scoring(runner, 'test', runner.test_loop)
 
     def after_val_iter(
@@ -118,14 +97,6 @@ class BadVideosHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Note the places of stand-ins.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: as the loader gave it.
-            outputs: predictions.
-        """
         self._after_scoring('val', runner.val_loop, data_batch, outputs)
 
     def after_test_iter(
@@ -135,52 +106,32 @@ class BadVideosHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: as the loader gave it.
-            outputs: predictions.
-        """
         self._after_scoring('test', runner.test_loop, data_batch, outputs)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Report how many are not scored.
-
-        Args:
-            runner: the run.
-            metrics: to which the number is added.
-        """
         self._end_scoring(runner, 'val', metrics)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-            metrics: to which the number is added.
-        """
         self._end_scoring(runner, 'test', metrics)
 
     # --- Within -----------------------------------------------------------------------------------
 
-    def _start(self, runner: Runner, name: str, dataset: Any, goes_on: bool = False) -> None:
+    def _start(self, runner: Runner, name: str, dataset: Any, resumed: bool = False) -> None:
         path = Path(runner.work_dir) / FILE_NAME
         if not self._all and path.is_file():
             self._all = read_bad_videos(path)
         wrappers = skip_bad_videos_in(dataset)
         own = self._all.pop(name, BadVideos())
         if wrappers:
-            bad = own.bad_videos if goes_on else {}
+            bad = own.bad_videos if resumed else {}
             for wrapper in wrappers:
                 wrapper.has_hook = True
                 bad |= wrapper.left_out
             self._all[name] = BadVideos(sum(w.num_videos for w in wrappers), bad)
-        self._new[name], self._seen, self._unscored = {}, 0, set()
+        self._new[name], self._scored, self._unscored = {}, 0, set()
 
     def _share(self, runner: Runner, name: str, dataset: Any) -> None:
-        """All ranks learn, the first writes; all end over the share."""
+        """Exchange what the ranks found; the first writes it, and all end above the share."""
         wrappers = skip_bad_videos_in(dataset)
         if not wrappers:
             return
@@ -196,7 +147,7 @@ class BadVideosHook(Hook):
         num_videos = self._all[name].num_videos
         share = max(wrapper.max_share for wrapper in wrappers)
         if len(bad) / max(1, num_videos) > share:
-            raise RuntimeError(too_many(type(self).__name__, share, num_videos, bad))
+            raise RuntimeError(too_many_bad(type(self).__name__, share, num_videos, bad))
 
     def _start_scoring(self, runner: Runner, name: str, loop: ValLoop | TestLoop) -> None:
         self._start(runner, name, loop.dataloader.dataset)
@@ -204,10 +155,10 @@ class BadVideosHook(Hook):
             loop.evaluator.evaluate = functools.partial(self._evaluate, runner, name, loop)
 
     def _evaluate(self, runner: Runner, name: str, loop: ValLoop | TestLoop, size: int) -> dict:
-        """In place of the evaluator's own: every rank comes here, also one that had no batch."""
+        """Replace the evaluator's method: every rank comes here, also one without a batch."""
         evaluator = loop.evaluator
-        for places in all_gather_object(self._unscored):
-            self._unscored |= places
+        for indices in all_gather_object(self._unscored):
+            self._unscored |= indices
         self._share(runner, name, loop.dataloader.dataset)
         for metric in evaluator.metrics:
             metric.compute_metrics = functools.partial(
@@ -233,14 +184,14 @@ class BadVideosHook(Hook):
             if META_KEY in sample.metainfo:
                 self._new[name] |= dict(sample.metainfo[META_KEY])
                 # As mmengine.dist.collect_results puts the ranks' results together.
-                self._unscored.add(self._seen * get_world_size() + get_rank())
+                self._unscored.add(self._scored * get_world_size() + get_rank())
                 output.pop('pred_label', None)  # later hooks do not count it
-            self._seen += 1
+            self._scored += 1
         for metric in loop.evaluator.metrics if self._unscored else ():
-            if len(metric.results) != self._seen:
+            if len(metric.results) != self._scored:
                 raise RuntimeError(
                     f'{type(self).__name__}: a metric must have one result for each video, got '
-                    f'{len(metric.results)} of {type(metric).__name__} for {self._seen}, one of '
+                    f'{len(metric.results)} of {type(metric).__name__} for {self._scored}, one of '
                     'which is not to be scored; leave bad videos out before, with known= of '
                     'SkipBadVideos.'
                 )
@@ -254,7 +205,7 @@ class BadVideosHook(Hook):
         if found.bad_videos:
             runner.logger.warning(
                 f'{type(self).__name__}: {found} could not be read and are not scored: '
-                f'{shown(found.bad_videos)}'
+                f'{listed(found.bad_videos)}'
             )
 
 
@@ -263,4 +214,4 @@ def _samples(data_batch: dict | None) -> Sequence[ActionDataSample]:
 
 
 def _without(compute_metrics: Callable[[list], dict], unscored: set[int], results: list) -> dict:
-    return compute_metrics([r for place, r in enumerate(results) if place not in unscored])
+    return compute_metrics([r for index, r in enumerate(results) if index not in unscored])

@@ -258,7 +258,7 @@ def known_classes(cfg: dict, dataset: object) -> tuple[str, ...]:
 
 
 def _values_of(node: object, key: str) -> list:
-    """All values that stand under a key, anywhere in nested dicts and lists."""
+    """Return all values of a key, anywhere in nested dicts and lists."""
     if isinstance(node, dict):
         inner = [found for value in node.values() for found in _values_of(value, key)]
         return [node[key], *inner] if key in node else inner

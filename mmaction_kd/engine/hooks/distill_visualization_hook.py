@@ -1,4 +1,4 @@
-"""Pictures of what a model saw in the videos of a test."""
+"""Pictures of a model's inputs and predictions in a test."""
 
 from __future__ import annotations
 
@@ -91,14 +91,6 @@ class DistillVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Draw those of a batch whose turn it is.
-
-        Args:
-            runner: the run.
-            batch_idx: number of the batch on this rank.
-            data_batch: ``inputs`` as the pipeline packed them.
-            outputs: predictions.
-        """
         step = runner.epoch or runner.iter  # an iteration-based run stays in epoch 0
         self._draw(runner, runner.val_dataloader, batch_idx, data_batch, outputs, step)
 
@@ -109,14 +101,6 @@ class DistillVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-            batch_idx: number of the batch on this rank.
-            data_batch: ``inputs`` as the pipeline packed them.
-            outputs: predictions.
-        """
         self._draw(runner, runner.test_dataloader, batch_idx, data_batch, outputs, 0)
 
     def _draw(
@@ -161,7 +145,7 @@ class DistillVisualizationHook(Hook):
 
 
 def has_display() -> bool:
-    """Whether a window can be opened, as far as the environment tells."""
+    """Check the environment for a display."""
     if sys.platform in ('darwin', 'win32'):
         return True
     return any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY'))

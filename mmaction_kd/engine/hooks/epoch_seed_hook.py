@@ -1,4 +1,4 @@
-"""Random numbers that depend on the epoch alone, so that a resumed run repeats the whole one."""
+"""Random numbers that depend on the epoch alone, so that a resumed run equals an unbroken one."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ from mmaction_kd.registry import HOOKS
 class EpochSeedHook(Hook):
     """Seed Python, NumPy and torch from (seed of the run, epoch, rank) when an epoch starts.
 
-    A checkpoint of MMEngine holds no state of the random number generators: after ``--resume``
-    frames are sampled, crops are taken and features are dropped by other numbers than in a run that
-    was not interrupted. With this hook both draw the same.
+    A checkpoint of MMEngine has no state of the random number generators: after ``--resume`` frame
+    sampling, crops and dropout differ from those of a run that was not interrupted. With this hook
+    they are the same.
 
-    The worker processes of the train dataloader are seeded likewise. MMEngine gives them the same
-    seeds in each epoch; workers that live on (``persistent_workers``) can't be seeded at all.
+    The workers of the train dataloader are seeded, too. MMEngine gives them the same seeds in each
+    epoch; persistent workers (``persistent_workers``) can't be seeded at all.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Warn of workers that this hook does not reach.
-
-        Args:
-            runner: the run.
-        """
+        """Warn about workers that this hook can not seed."""
         loader = runner.train_dataloader
         if loader.num_workers and loader.persistent_workers:
             runner.logger.warning(
@@ -41,11 +37,6 @@ class EpochSeedHook(Hook):
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed.
-
-        Args:
-            runner: the run.
-        """
         entropy = (runner.seed, runner.epoch, get_rank())
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0]) // 2  # workers add to it
         seed_all(seed)

@@ -1,4 +1,4 @@
-"""A run that loads the checkpoint of another model ends there."""
+"""End a run that loads the checkpoint of another model."""
 
 from __future__ import annotations
 
@@ -30,12 +30,7 @@ class LoadedWeightsHook(Hook):
         self.check: RemovableHandle | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Called when the file has been read, before the model takes its weights.
-
-        Args:
-            runner: the run.
-            checkpoint: what was read.
-        """
+        """Check the model after it loads the weights, which happens right after this hook."""
         if not isinstance(runner, Runner):  # a strategy's model may be in parts on several ranks
             return
         training = isinstance(runner._train_loop, BaseLoop)  # one that is not built is a dict
@@ -45,7 +40,7 @@ class LoadedWeightsHook(Hook):
         self.check = check_next_load(_plain(runner.model), 'LoadedWeightsHook', path, needed)
 
     def _remove(self, *_: Any, **__: Any) -> None:
-        """The model is left as it was."""
+        """Remove the check from the model."""
         if self.check is not None:
             self.check.remove()
             self.check = None

@@ -1,4 +1,4 @@
-"""A run under AMP in which no gradient is finite any more ends, instead of going on without end."""
+"""End an AMP run whose gradients stay NaN or infinite."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from mmaction_kd.registry import HOOKS
 class SkippedStepsHook(Hook):
     """End a run whose gradient scaler skips every step.
 
-    The scaler of AmpOptimWrapper takes no step where a gradient is NaN or infinite. It is meant to,
-    a few times, until its scale is small enough. Where gradients stay NaN, it goes on for ever:
-    losses are finite and look like those of a run that does not learn, and the weights stay as they
-    are. Steps that are taken are counted, which reads nothing of the device.
+    The scaler of AmpOptimWrapper skips steps with NaN or infinite gradients, which is normal for a
+    few steps, until its scale is small enough. If gradients stay NaN, it skips all steps: losses
+    are finite and look like those of a run that does not learn, and the weights never change. The
+    hook counts the steps that are taken, which does not synchronise with the device.
 
     Without AMP it does nothing: there a NaN gradient makes the weights NaN, which the next step's
-    scores show. Fused optimizers, which skip within their own kernel, are not seen through.
+    scores show. Fused optimizers, which skip within their own kernel, are not detected.
 
     Args:
-        max_skipped: steps skipped in a row that are too many; at least 1. A dynamic scale starts at
-            65536 and is halved by each: 50 of them leave 6e-11.
+        max_skipped: allowed number of consecutive skipped steps; at least 1. A dynamic scale starts
+            at 65536 and is halved by each: 50 of them leave 6e-11.
 
     Raises:
-        TypeError, ValueError: ``max_skipped`` is no whole number, or out of range.
+        TypeError, ValueError: ``max_skipped`` is not an integer, or out of range.
         FloatingPointError: in training, so many steps in a row were skipped.
     """
 
@@ -42,11 +42,6 @@ class SkippedStepsHook(Hook):
         self.watch: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Watch the optimizer.
-
-        Args:
-            runner: the run.
-        """
         if isinstance(runner.optim_wrapper, AmpOptimWrapper):
             self.watch = runner.optim_wrapper.optimizer.register_step_post_hook(self._note)
 
@@ -57,14 +52,7 @@ class SkippedStepsHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Count the iteration, if one that ends an accumulation of gradients.
-
-        Args:
-            runner: the run.
-            batch_idx: not used.
-            data_batch: not used.
-            outputs: not used.
-        """
+        """Count the iteration, if it ends an accumulation of gradients."""
         if self.watch is None or not runner.optim_wrapper.should_update():
             return
         self.skipped = 0 if self.stepped else self.skipped + 1
@@ -75,15 +63,10 @@ class SkippedStepsHook(Hook):
                 f'{self.skipped} steps in a row, while the losses were finite (loss scale now '
                 f'{runner.optim_wrapper.loss_scaler.get_scale():.3g}); the weights are those of '
                 'before. Take optim_wrapper.dtype=bfloat16, train without --amp, or lower the '
-                'learning rate and go on with --resume.'
+                'learning rate and resume with --resume.'
             )
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the optimizer alone again.
-
-        Args:
-            runner: not used.
-        """
         if self.watch is not None:
             self.watch.remove()
             self.watch = None

@@ -1,4 +1,4 @@
-"""Which teachers a student was trained with, in its checkpoint."""
+"""Hashes of a student's teachers, in its checkpoint."""
 
 from __future__ import annotations
 
@@ -11,32 +11,20 @@ from mmaction_kd.registry import HOOKS
 
 @HOOKS.register_module()
 class TeacherHashHook(Hook):
-    """Write the teachers' hashes into every checkpoint, and refuse to go on with other teachers.
+    """Write the teachers' hashes into every checkpoint, and refuse to resume with other teachers.
 
     The checkpoint of a :class:`~mmaction_kd.models.distillers.DualTeacherDistiller` holds the
-    student only. ``meta['teachers']`` maps each teacher's name to the SHA-256 of the weights that
-    it had when training began.
+    student only. ``meta['teachers']`` maps each teacher's name to the SHA-256 of its weights when
+    training began.
+
+    Raises:
+        ValueError: a run is resumed with other teachers than those of the checkpoint.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Write them down.
-
-        Args:
-            runner: the run.
-            checkpoint: what will be saved.
-        """
         checkpoint['meta']['teachers'] = dict(_hashes(runner))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare, where a run is resumed.
-
-        Args:
-            runner: the run.
-            checkpoint: what was loaded.
-
-        Raises:
-            ValueError: the checkpoint's teachers are others.
-        """
         if not runner._resume:
             return
         theirs, ours = checkpoint['meta'].get('teachers', {}), _hashes(runner)

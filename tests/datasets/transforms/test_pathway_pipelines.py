@@ -17,7 +17,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmaction_kd.datasets import PathwayPipelines
-from mmaction_kd.datasets.transforms import ForwardOpenCVDecode, ForwardPyAVDecode
+from mmaction_kd.datasets.transforms import SequentialOpenCVDecode, SequentialPyAVDecode
 from mmaction_kd.datasets.video_names import video_path
 
 READERS = dict(
@@ -200,7 +200,7 @@ def test_rawframe_dataset(tmp_path):
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_opens_and_decodes_once(tiny_video, monkeypatch, backend):
     init, decode = (getattr(stock_transforms, step) for step in READERS[backend])
-    decode = dict(opencv=ForwardOpenCVDecode, pyav=ForwardPyAVDecode).get(backend, decode)
+    decode = dict(opencv=SequentialOpenCVDecode, pyav=SequentialPyAVDecode).get(backend, decode)
     asked = {init: [], decode: []}
     for step, calls in asked.items():
 

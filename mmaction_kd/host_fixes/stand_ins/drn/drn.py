@@ -5,11 +5,7 @@ from mmaction.registry import MODELS
 
 @MODELS.register_module()
 class DRN:
-    """Says what to do when a config asks for DRN.
-
-    Raises:
-        RuntimeError: Always.
-    """
+    """Placeholder that raises RuntimeError, with a remedy, when a config asks for DRN."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         raise RuntimeError(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 
-from mmaction_kd.datasets.transforms import PathwayPipelines, ShrinkingDecordInit
+from mmaction_kd.datasets.transforms import PathwayPipelines, ResizingDecordInit
 
 SIZE = (192, 128)
 
@@ -31,7 +31,7 @@ def frames(init, video, inds=(0, 7, 19)):
 @pytest.mark.parametrize('short_side, size', [(64, (96, 64)), (50, (75, 50)), (33, (50, 33))])
 def test_a_large_frame_is_shrunk(video, short_side, size):
     total, full = frames(DecordInit(), video)
-    same_total, shrunk = frames(ShrinkingDecordInit(short_side), video)
+    same_total, shrunk = frames(ResizingDecordInit(short_side), video)
     assert same_total == total == 20
     for small, large in zip(shrunk, full, strict=True):
         assert small.shape == (size[1], size[0], 3)
@@ -43,7 +43,7 @@ def test_a_large_frame_is_shrunk(video, short_side, size):
 @pytest.mark.parametrize('short_side', [128, 200])
 def test_a_frame_that_is_no_larger_is_read_as_it_is(video, short_side):
     _, full = frames(DecordInit(), video)
-    _, same = frames(ShrinkingDecordInit(short_side), video)
+    _, same = frames(ResizingDecordInit(short_side), video)
     assert np.array_equal(same, full)
 
 
@@ -68,7 +68,7 @@ def test_pathways_are_given_shrunk_frames_also_where_the_video_was_open(video):
 
 def test_what_can_not_be_is_refused():
     with pytest.raises(ValueError, match='short_side must be at least 1, got 0'):
-        ShrinkingDecordInit(0)
+        ResizingDecordInit(0)
     steps = [dict(type='SampleFrames'), dict(type='DecordDecode'), dict(type='PackActionInputs')]
     with pytest.raises(ValueError, match=r"decode_short_side needs backend='decord', .* 'opencv'"):
         PathwayPipelines(dict(a=steps), backend='opencv', decode_short_side=64)

@@ -18,7 +18,7 @@ def decode(video, inds, step, **arguments):
 @pytest.mark.parametrize('inds', [[0], [59, 3], range(0, 60, 3), [[7, 30, 7], [3, 3, 50]]])
 def test_equals_the_stock_decode(tiny_video, inds, mode):
     inds = np.ravel(inds)
-    ours = decode(tiny_video, inds, 'mmaction_kd.PartwiseDecordDecode', mode=mode)
+    ours = decode(tiny_video, inds, 'mmaction_kd.ChunkedDecordDecode', mode=mode)
     stock = decode(tiny_video, inds, 'DecordDecode', mode=mode)
     assert ours.keys() == stock.keys()
     for key in ('imgs', 'frame_inds', 'img_shape', 'original_shape'):
@@ -28,9 +28,9 @@ def test_equals_the_stock_decode(tiny_video, inds, mode):
 
 def test_frames_outlive_the_reader_and_can_be_written_into(tiny_video):
     inds = [5, 5, *range(6, 40)]
-    imgs = decode(tiny_video, inds, 'mmaction_kd.PartwiseDecordDecode')['imgs']
+    imgs = decode(tiny_video, inds, 'mmaction_kd.ChunkedDecordDecode')['imgs']
     expected = [img.copy() for img in imgs]
     imgs[0][:] = 7
-    decode(tiny_video, range(60), 'mmaction_kd.PartwiseDecordDecode')
+    decode(tiny_video, range(60), 'mmaction_kd.ChunkedDecordDecode')
     np.testing.assert_array_equal(imgs[1:], expected[1:])
     assert (imgs[0] == 7).all()

@@ -1,4 +1,4 @@
-"""decord's frames at the size that is needed."""
+"""Decoding with decord at a reduced size."""
 
 from __future__ import annotations
 
@@ -13,30 +13,28 @@ from mmaction_kd.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class ShrinkingDecordInit(DecordInit):
-    """Open a video with decord so that large frames are shrunk as they are decoded.
+class ResizingDecordInit(DecordInit):
+    """Open a video with decord so that large frames are resized as they are decoded.
 
-    A frame is converted to RGB at the small size, which of 1080p saves more than half of what comes
-    after the decoder itself. The frames are not those of a Resize after decoding, whose filter is
-    another: by about 1 of 255 on average, more at sharp edges. Resize follows as before, and finds
-    little to do.
+    A frame is converted to RGB at the small size, which for 1080p saves more than half of the cost
+    after decoding. The frames differ from those of a Resize after decoding, whose filter is
+    another: by about 1 of 255 on average, more at sharp edges. The pipeline's Resize stays.
 
-    It stands in DecordInit's place. This overrides a method of the host's, for it alone opens the
-    file.
+    Replaces DecordInit. Overrides a private method of the host, as it alone opens the file.
 
     Args:
-        short_side: of the frames, pixels; a video whose own is no larger is read as it is.
+        short_side: of the frames, pixels; smaller videos keep their size.
         kwargs: of MMAction2's DecordInit, such as ``num_threads``.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
+        TypeError: a setting has a wrong type.
         ValueError: ``short_side`` is less than 1.
     """
 
     @checked_options
     def __init__(self, short_side: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_range('ShrinkingDecordInit', 'short_side', short_side, 1)
+        check_range('ResizingDecordInit', 'short_side', short_side, 1)
         self.short_side = short_side
 
     def _get_video_reader(self, filename: str) -> Any:

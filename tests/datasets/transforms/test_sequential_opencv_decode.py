@@ -4,7 +4,7 @@ import pytest
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from mmaction_kd.datasets.transforms import forward_opencv_decode
+from mmaction_kd.datasets.transforms import sequential_opencv_decode
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +20,8 @@ def decode(video, inds, step):
 @pytest.mark.parametrize('seek_beyond', [64, 3])
 @pytest.mark.parametrize('inds', [[0], [59], [0, 1, 9, 40, 41, 59], [[7, 30, 7], [3, 3, 50]]])
 def test_equals_the_stock_decode(tiny_video, monkeypatch, inds, seek_beyond):
-    monkeypatch.setattr(forward_opencv_decode, 'SEEK_BEYOND', seek_beyond)
-    ours = decode(tiny_video, inds, 'mmaction_kd.ForwardOpenCVDecode')
+    monkeypatch.setattr(sequential_opencv_decode, 'SEEK_BEYOND', seek_beyond)
+    ours = decode(tiny_video, inds, 'mmaction_kd.SequentialOpenCVDecode')
     stock = decode(tiny_video, np.ravel(inds), 'OpenCVDecode')
     assert ours.keys() == stock.keys()
     for key in ('imgs', 'frame_inds', 'img_shape', 'original_shape'):
@@ -30,7 +30,7 @@ def test_equals_the_stock_decode(tiny_video, monkeypatch, inds, seek_beyond):
 
 
 def test_no_two_images_are_one_in_memory(tiny_video):
-    first, *others = decode(tiny_video, [5, 5, 5], 'mmaction_kd.ForwardOpenCVDecode')['imgs']
+    first, *others = decode(tiny_video, [5, 5, 5], 'mmaction_kd.SequentialOpenCVDecode')['imgs']
     assert not any(np.shares_memory(first, other) for other in others)
 
 
@@ -64,25 +64,25 @@ class Video:
 
 def test_seeks_only_over_long_gaps():
     video = Video(length=200, readable=200)
-    imgs = list(forward_opencv_decode.read_forward(video, [2, 10, 74, 140, 141]))
+    imgs = list(sequential_opencv_decode.read_forward(video, [2, 10, 74, 140, 141]))
     assert [img[0, 0].tolist() for img in imgs] == [[1, 0, i] for i in (2, 10, 74, 140, 141)]
     assert video.calls == ['read 2', 'read 10', 'read 74', 'seek 140', 'read 140', 'read 141']
 
 
 def test_a_frame_that_can_not_be_read_is_the_last_before_it():
     video = Video(length=60, readable=57)
-    imgs = list(forward_opencv_decode.read_forward(video, [50, 58, 59]))
+    imgs = list(sequential_opencv_decode.read_forward(video, [50, 58, 59]))
     assert [img[0, 0, 2] for img in imgs] == [50, 56, 56]
 
 
 def test_needs_a_frame_that_can_be_read():
     with pytest.raises(ValueError, match='frame 3 must be readable, got none'):
-        list(forward_opencv_decode.read_forward(Video(length=60, readable=0), [3]))
+        list(sequential_opencv_decode.read_forward(Video(length=60, readable=0), [3]))
 
 
 def test_decodes_with_one_thread(tiny_video, monkeypatch):
     opened = []
     capture = cv2.VideoCapture
     monkeypatch.setattr(cv2, 'VideoCapture', lambda *a: opened.append(a) or capture(*a))
-    decode(tiny_video, [1, 2], 'mmaction_kd.ForwardOpenCVDecode')
+    decode(tiny_video, [1, 2], 'mmaction_kd.SequentialOpenCVDecode')
     assert opened[-1] == (str(tiny_video), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
