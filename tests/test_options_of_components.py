@@ -70,7 +70,6 @@ def good(tmp_path_factory):
         FeatureFusionHead=dict(num_classes=3),
         FittedSampleFrames=dict(clip_len=4, frame_interval=8, target_fps=30),
         FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
-        FittedSampleFrames=dict(clip_len=2, frame_interval=2, target_fps=30),
         HybridScoreLoss=FOR_SUBSETS,
         LoadFrameFeatures=dict(encoder={}, steps=STEPS[1:2], folder='none'),
         MBDRecognizer={k: v for k, v in mbd.items() if k != 'type'},
@@ -234,7 +233,6 @@ WRONG_VALUES = dict(
     FrozenFrameEncoder=dict(
         mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
     ),
-    FittedSampleFrames=dict(clip_len=COUNT, frame_interval=COUNT, target_fps=COUNT),
     HybridScoreLoss=dict(
         OF_SUBSETS,
         s_alpha=RATIO,
