@@ -171,6 +171,14 @@ class DualTeacherDistiller(BaseModel):
         """The recognizers by name."""
         return {**self._frozen, **self.trained_teachers}
 
+    def parts(self) -> dict[str, tuple[str | None, BaseModel]]:
+        """Return the recognizers that see the inputs at test, by name.
+
+        Returns:
+            'student': the key of its clips, where the inputs are a dict, and the recognizer.
+        """
+        return {'student': ('student', self.student)}
+
     @property
     def _models(self) -> dict[str, BaseModel]:
         return {'student': self.student, **self.teachers}

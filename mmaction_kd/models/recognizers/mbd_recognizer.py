@@ -164,6 +164,14 @@ class MBDRecognizer(BaseModel):
         """The recognizers by name, 'local' and 'global'."""
         return {name: self.get_submodule(_key(name)) for name in PATHWAYS}  # type: ignore[misc]
 
+    def parts(self) -> dict[str, tuple[str | None, BaseModel]]:
+        """Return the recognizers that see the inputs at test, by name.
+
+        Returns:
+            'local' and 'global': the key of its clips in the inputs, and the recognizer.
+        """
+        return {name: (_key(name), pathway) for name, pathway in self.pathways.items()}
+
     def init_weights(self) -> None:
         """Initialise as MMEngine does, then load each pathway's own checkpoint."""
         super().init_weights()

@@ -162,6 +162,11 @@ def test_tensor_mode_is_the_students():
         model(inputs, mode='test')
 
 
+def test_the_only_part_at_test_is_the_student():
+    model = build(distiller_config(predict_teachers=True))
+    assert model.parts() == dict(student=('student', model.student))
+
+
 # --- Frozen teachers --------------------------------------------------------------------------
 
 

@@ -60,6 +60,16 @@ def test_intermediate_features_are_cls_after_the_named_layer():
         assert losses[term].item() == pytest.approx(by_hand[term].item(), abs=1e-12)
 
 
+def test_parts_score_the_clips_of_their_input_key():
+    model = tiny_mbd.build().eval()
+    inputs, _ = tiny_mbd.batch(2)
+    logits = model(inputs)
+    assert list(model.parts()) == list(PATHWAYS)
+    for name, (input_key, recognizer) in model.parts().items():
+        own = recognizer(inputs[input_key], mode='tensor', stage='head')
+        torch.testing.assert_close(own, logits[name])
+
+
 def test_predictions_fuse_the_stock_scores_of_both_pathways():
     model = tiny_mbd.build().eval()
     inputs, samples = tiny_mbd.batch(3, views=6)
