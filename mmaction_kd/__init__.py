@@ -1,8 +1,8 @@
 """Knowledge distillation for video recognition, as components of MMAction2.
 
-Two methods. MBD: a 3D CNN and a video transformer look at one video; per sample the one that is
-surer teaches the other; at test their scores are fused by how sure each is. DTKD: one teacher for
-the classes that stand still, one for those that move; a student learns from the one responsible.
+Two methods. MBD: a 3D CNN and a video transformer see the same video; for each sample the more
+confident one teaches the other; at test their scores are fused, weighted by confidence. DTKD: one
+teacher for the static classes, one for the dynamic ones; a student learns from the responsible one.
 
 A pathway, a student, a teacher is an ordinary MMAction2 recognizer config. Components are named
 ``mmaction_kd.X`` in configs; importing this package fixes what today's host breaks.

@@ -9,12 +9,12 @@ configs are made from it and left in DIR/configs, each a file that tools/train.p
 - static, dynamic (the teachers): its videos of one subset, its head as wide as that subset;
 - bskd, dtkd: its model, taught by both.
 
-Subsets are measured on its training videos, by their optical flow, unless CONFIG says at its top
+Subsets are measured on its training videos, by their optical flow, unless CONFIG sets at its top
 ``subsets='ucf101'`` or ``'hmdb51'``: those of the paper.
 
 All configs are checked before the first training: data sets read, models built, losses computed.
 Each step is a command of tools/, which is printed. What is done is not done again: killed and
-started with the same arguments, the run goes on, within a training, too. Results come to
+started with the same arguments, the run is resumed, also within a training. Results come to
 DIR/results.json. One machine; for more, launch the steps or the configs of configs/dtkd yourself.
 """
 
@@ -139,7 +139,7 @@ def cut_per_class(loss: Any, num_classes: int, classes: list[int], path: str = '
         path: of this part, for the error.
 
     Raises:
-        ValueError: a list of K numbers has a name that does not say whether it is of the classes,
+        ValueError: a list of K numbers has a name that leaves open whether it is of the classes,
             or one that does has not K numbers.
     """
     if isinstance(loss, (list, tuple)):
@@ -259,14 +259,15 @@ class Procedure:
         )
 
     def _remember(self, settings: dict) -> None:
-        """Refuse to go on with other settings than those that the work dir was begun with."""
+        """Refuse to resume with other settings than the work dir was started with."""
         path = self.work / 'settings.json'
         settings = json.loads(json.dumps(settings))
         if path.exists() and json.loads(path.read_text()) != settings:
             begun = json.loads(path.read_text())
             other = [key for key in settings if settings[key] != begun.get(key)]
             sys.exit(
-                f'dtkd: {self.work} must be gone on with as it was begun, got another {other}; '
+                f'dtkd: {self.work} must be resumed with the settings it was started with, got '
+                f'another {other}; '
                 'give the same arguments, or another --work-dir.'
             )
         self.configs.mkdir(parents=True, exist_ok=True)
@@ -401,7 +402,7 @@ def command(words: Iterable[object]) -> None:
     finally:
         end_command(process)
     if code:
-        sys.exit(f'dtkd: the step above failed (exit {code}); the same command goes on from there.')
+        sys.exit(f'dtkd: the step above failed (exit {code}); the same command resumes there.')
 
 
 def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:

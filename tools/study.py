@@ -4,7 +4,7 @@ Usage: python tools/study.py STUDY.py [--work-dir DIR] [--devices N] [--jobs J]
            [--cfg-options seeds="[0,1]" data=path ...] [--arms A B] [--dry-run | --report-only]
 
 Trains and tests what is missing, each run in its own folder through tools/dist_train.sh, and writes
-DIR/report/ with a table (Markdown, CSV) and figures. Killed and started again, it goes on. A run
+DIR/report/ with a table (Markdown, CSV) and figures. Killed and started again, it resumes. A run
 that fails does not stop the others. What stands in a study file: mmaction_kd/study/plan.py.
 """
 
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--devices', type=int, default=1, help='of a run: GPUs, or processes')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     parser.add_argument('--arms', nargs='+', help='only these, and what they need')
-    parser.add_argument('--dry-run', action='store_true', help='say what is missing, run nothing')
+    parser.add_argument('--dry-run', action='store_true', help='print what is missing, run nothing')
     parser.add_argument('--report-only', action='store_true', help='report what is there')
     parser.add_argument(
         '--cfg-options',
@@ -64,7 +64,7 @@ def gpus() -> tuple[str, ...]:
     return tuple(str(index) for index in range(torch.cuda.device_count()))
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     print(f'{time.strftime("%H:%M:%S")} {line}', flush=True)
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = {}
     if not args.report_only:
-        launcher = Launcher(TOOLS, study.path.parent, args.devices, args.jobs, gpus(), say)
+        launcher = Launcher(TOOLS, study.path.parent, args.devices, args.jobs, gpus(), log)
         failed = launcher.do(runs, args.work_dir)
     report = write_report(study, failed)
     print(f'{report.read_text()}\nreport: {report}')

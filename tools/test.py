@@ -2,7 +2,7 @@
 
 --show-dir and --show draw every n-th video (--interval) by DistillVisualizationHook; MMAction2's
 hook draws neither several views nor several pathways. --classes names the classes in the pictures,
---grad-cam adds where in the frames the answer was seen.
+--grad-cam adds Grad-CAM of the predicted class.
 
 Usage: python tools/test.py CONFIG CHECKPOINT [--dump scores.pkl] [--work-dir DIR] ...
        python tools/test.py CONFIG CHECKPOINT --show-dir DIR [--interval N] [--classes FILE]
@@ -23,7 +23,7 @@ from mmengine.runner import Runner
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
-from mmaction_kd.visualization.seen_frames import keep_origin
+from mmaction_kd.visualization.shown_frames import keep_origin
 
 
 def parse_args() -> argparse.Namespace:

@@ -20,7 +20,7 @@ from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import forget_training_end, note_training_end
 
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
-"""In which variable a launcher tells a process its number."""
+"""Environment variables in which launchers pass the rank."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint, or without a path from the latest in the work dir',
+        help='resume from this checkpoint, or without a path from the latest in the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument('--no-validate', action='store_true', help='no evaluation while training')

@@ -235,7 +235,7 @@ def _legend(figure: Figure, names: Iterable[str]) -> None:
 
 
 def _plain(text: str) -> str:
-    """As it is: no formula between dollars, and no hidden entry of a legend."""
+    """Escape a label: no formula between dollars, and no hidden entry of a legend."""
     return text.replace('$', r'\$').removeprefix('_') or '?'
 
 

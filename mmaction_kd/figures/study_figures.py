@@ -197,7 +197,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _from_below_the_lowest(axes, values: np.ndarray) -> None:
-    """Bars from 0, unless all are far from it and would look alike."""
+    """Bars from 0, unless all are far from it and would be indistinguishable."""
     low, high = values.min(), values.max()
     if low > 0 and 0 < high - low < 0.25 * low:
         axes.set_ylim(low - (high - low), high + 0.3 * (high - low))

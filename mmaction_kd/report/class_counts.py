@@ -15,7 +15,7 @@ WEIGHT_BINS = 20  # of the histogram over [0, 1]
 
 
 class ObservationSums:
-    """For each class how many samples were seen, and the sum of each observed value.
+    """For each class the number of samples, and the sum of each observed value.
 
     Nothing waits for the device before :meth:`reduced`.
     """

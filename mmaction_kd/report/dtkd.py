@@ -61,7 +61,9 @@ def columns(run: Run) -> dict[str, list[str]]:
     times, counts, sums = run.over_time(TEACHER_WEIGHTS)
     if not len(times):
         return {}
-    return {f'weight of {t}': percents(ratios(seen, counts)[-1]) for t, seen in sums.items()}
+    return {
+        f'weight of {t}': percents(ratios(observed, counts)[-1]) for t, observed in sums.items()
+    }
 
 
 def teachers_in_training(run: Run) -> Series:
@@ -106,7 +108,7 @@ def _own_classes(run: Run) -> dict[str, np.ndarray]:
     sums = run.over_time(RESPONSIBLE).sums or run.over_time(TEACHER_WEIGHTS).sums
     if not sums:
         return {}
-    owner = np.stack([seen.sum(0) for seen in sums.values()]).argmax(0)
+    owner = np.stack([observed.sum(0) for observed in sums.values()]).argmax(0)
     return {name: owner == place for place, name in enumerate(sums)}
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 
 class Plot(NamedTuple):
-    """A figure, with a caption that says how to read it."""
+    """A figure, with a caption that explains it."""
 
     title: str
     figure: Figure

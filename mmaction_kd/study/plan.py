@@ -17,7 +17,7 @@ A study file is a Python config (MMEngine's, so ``_base_`` works) with
   (the last validation of the training itself); an arm may have its own;
 - ``title``, ``metric``, ``baseline``, ``paper`` ...: see :mod:`mmaction_kd.study.report`.
 
-In every string ``{name}`` stands for a value: ``{fold}``, ``{seed}``, ``{folder}`` (the run's own),
+In every string ``{name}`` is replaced: ``{fold}``, ``{seed}``, ``{folder}`` (the run's own),
 ``{config}`` (its config as it is run), ``{tools}``, ``{python}``, ``{here}`` (the folder of the
 study file; these three in commands only), any other string or number at the top level of the study
 file, and ``{arm.what}`` for what a run of another arm (of the same fold and
@@ -182,8 +182,7 @@ class Study:
             raise ValueError(f'{self.path}: folds must be a list of strings, got {folds!r}.')
         if not is_of_type(seeds, Sequence[int]) or min(seeds) < 0:
             raise ValueError(
-                f'{self.path}: seeds must be a list of whole numbers, each at least 0, got '
-                f'{seeds!r}.'
+                f'{self.path}: seeds must be a list of integers, each at least 0, got {seeds!r}.'
             )
         for fold in folds:
             _check_folder(f'{self.path}: fold {fold!r}', fold)
@@ -340,7 +339,7 @@ def _filled(value: Any, values: Mapping, needed: Any, path: Path) -> Any:
         if what is None:
             if name not in values:
                 raise ValueError(
-                    f'{path}: {{{name}}} must stand for something, got no such name in '
+                    f'{path}: {{{name}}} must be a known placeholder, got no such name in '
                     f'{sorted(values)}.'
                 )
             found = values[name]
@@ -357,7 +356,7 @@ def _filled(value: Any, values: Mapping, needed: Any, path: Path) -> Any:
         )
         return str(left[what])
 
-    whole = PLACEHOLDER.fullmatch(value)
-    if whole:
-        return replaced(whole)
+    single = PLACEHOLDER.fullmatch(value)
+    if single:
+        return replaced(single)
     return PLACEHOLDER.sub(lambda match: str(replaced(match)), value)

@@ -4,7 +4,7 @@ Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via 
 Localization", ICCV 2017, equations (1) and (2).
 
 MMAction2's ``mmaction.utils.gradcam_utils.GradCAM`` runs on today's versions, but takes only a
-Recognizer2D or Recognizer3D as a whole, differentiates all views at once, leaves its hooks and
+Recognizer2D or Recognizer3D, differentiates all views at once, leaves its hooks and
 ``average_clips='score'`` on the model, and has no way to clips whose backbone is two-dimensional.
 """
 
@@ -112,7 +112,7 @@ def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
     found: list[tuple[str, int]] = []  # path and channels, in the order in which they end
     last_is_tokens = False
 
-    def look(path: str, output: object) -> None:
+    def record(path: str, output: object) -> None:
         nonlocal last_is_tokens
         if not isinstance(output, Tensor):
             return
@@ -127,7 +127,7 @@ def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
 
     handles = [
         module.register_forward_hook(
-            lambda _module, _args, output, path=f'{root}.{name}': look(path, output)
+            lambda _module, _args, output, path=f'{root}.{name}': record(path, output)
         )
         for name, module in find_module(recognizer, root).named_modules()
         if name

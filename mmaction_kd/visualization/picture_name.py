@@ -11,7 +11,7 @@ def picture_name(video: str, number: int | None = None) -> str:
 
     Args:
         video: path or URL of the video, or of a folder of frames.
-        number: to tell videos of one name in several folders apart.
+        number: makes videos of the same name in several folders distinct.
 
     Returns:
         A file name without suffix, of letters, digits, `_`, `-` and `.`, not beginning with a dot.

@@ -7,7 +7,7 @@ r"""Ways of fusing the scores of two pathways, on one trained MBD model (the pap
 
 What is fitted or chosen, is so on the training scores alone:
 
-- local, global: one pathway; model: what the model's own fusion head says
+- local, global: one pathway; model: the output of the model's own fusion head
 - average, max, adaptive (MBD, equations 14-15): AdaptiveFusionHead, nothing is fitted
 - weighted: fixed weights, the most accurate of 21 (of equals the one of the highest likelihood)
 - concat: logistic regression on both scores; bilinear: on every product of one of the local with
@@ -15,7 +15,8 @@ What is fitted or chosen, is so on the training scores alone:
 - svm_linear, svm_rbf: support vector machines on both scores
 
 Inputs of the fitted ones are standardised. The same inputs give the same figures. Scores of a
-model on the videos that it was trained on are surer than on others: a held-out list is better.
+model on the videos that it was trained on are more confident than on
+others: a held-out list is better.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class DistillVisualizationHook(Hook):
     ``out_dir``, then to all backends but the local one.
 
     Pictures show the numbers of frames where the pipeline packs them, which ``tools/test.py
-    --show-dir`` sees to, or :func:`~mmaction_kd.visualization.seen_frames.keep_origin`.
+    --show-dir`` sees to, or :func:`~mmaction_kd.visualization.shown_frames.keep_origin`.
 
     Args:
         interval: of videos from one picture to the next, in the order of the data set; at least 1.
@@ -109,14 +109,6 @@ class DistillVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
     ) -> None:
-        """Likewise.
-
-        Args:
-            runner: the run.
-            batch_idx: number of the batch on this rank.
-            data_batch: ``inputs`` as the pipeline packed them.
-            outputs: predictions.
-        """
         self._draw(runner, runner.test_dataloader, batch_idx, data_batch, outputs, 0)
 
     def _draw(

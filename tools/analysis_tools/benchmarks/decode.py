@@ -1,7 +1,7 @@
 """One decode for both pathways against a stock pipeline for each.
 
 Both sides draw the same frames, unless a pathway of the config samples inside another. ``decode``
-is up to the Decode step, ``pipeline`` the whole.
+is up to the Decode step, ``pipeline`` all of it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
         if 'Init' not in steps[0].type:
             alone[name] = [dict(type='DecordInit'), *steps]
     cut = {name: up_to_decode(steps) for name, steps in alone.items()}
-    whole = {name: Compose(steps) for name, steps in alone.items()}
+    complete = {name: Compose(steps) for name, steps in alone.items()}
 
     def shared(run: Callable[[dict], object], video: str) -> Callable[[], None]:
         def function() -> None:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
             shared(together.decode, video), stock(cut, video), args.pairs
         )
         results[f'pipeline {Path(video).name}'] = compare(
-            shared(together, video), stock(whole, video), args.pairs
+            shared(together, video), stock(complete, video), args.pairs
         )
     for kind in ('decode', 'pipeline'):
         ratios = [r['ratio'] for name, r in results.items() if name.startswith(kind)]

@@ -1,7 +1,7 @@
 """The motion of a video with quick settings against Farneback's flow at full size, every pair.
 
 Both in one process with one thread; reading the video is part of it. What the quick settings lose
-is for flow-agreement to say.
+is measured by flow-agreement.
 """
 
 from __future__ import annotations

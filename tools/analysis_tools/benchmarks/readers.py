@@ -1,6 +1,6 @@
 """Each backend of PathwayPipelines against decord: the same frames of the same video.
 
-Also told: the mean absolute difference of the frames' pixels from decord's (0 to 255).
+Also reports the mean absolute difference of the frames' pixels from decord's (0 to 255).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict]:
-    """Likewise, with a folder for the video and the store."""
+    """Measure with a folder for the video and the store."""
     cfg = Config.fromfile(args.config)
     data_cfg = dataset_config(args, folder, cfg.model.cls_head.num_classes)
     plain = build_dataset(data_cfg, 'benchmark')
