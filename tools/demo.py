@@ -36,7 +36,7 @@ PROGRESS = (
 
 
 def progress(line: str) -> str:
-    """What to show of a line that a command prints.
+    """Return what to show of a line of output.
 
     Args:
         line: the line.
@@ -80,7 +80,7 @@ def step(title: str, *command: str) -> None:
 
 
 def accuracies(work_dir: Path) -> dict:
-    """The metrics that the last test wrote.
+    """Return the metrics of the last test.
 
     Args:
         work_dir: where the test ran.

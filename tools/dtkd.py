@@ -97,7 +97,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def teacher_config(baseline: Config, name: str, subsets: ClassSubsets, path: Path) -> Config:
-    """The baseline for the classes of one subset.
+    """Make the config of a teacher: the baseline for the classes of one subset.
 
     Args:
         baseline: config of a recognizer over all classes.
@@ -166,7 +166,7 @@ def cut_per_class(loss: Any, num_classes: int, classes: list[int], path: str = '
 def student_config(
     baseline: Config, loss: dict, subsets: Path, teachers: dict[str, tuple[Path, Path]]
 ) -> Config:
-    """The baseline's model, taught.
+    """Make the config of a student with its teachers.
 
     Args:
         baseline: config of a recognizer over all classes.
@@ -192,7 +192,7 @@ def student_config(
 
 
 def evaluated_by_subset(cfg: Config, subsets: Path) -> Config:
-    """Accuracy over all classes and over each subset; of a distiller also who it imitates."""
+    """Add accuracy over each subset, and for a distiller its selectivity."""
     cfg = copy.deepcopy(cfg)
     metrics = [dict(type='mmaction_kd.SubsetAccMetric', subsets=str(subsets))]
     if cfg.model.type == 'mmaction_kd.DualTeacherDistiller':
@@ -274,7 +274,7 @@ class Procedure:
         write_atomically(path, json.dumps(settings, indent=1) + '\n')
 
     def run(self) -> None:
-        """All steps, in order."""
+        """Run all steps, in order."""
         if not (self.given or self.args.configs_only or self.subsets_file.exists()):
             self.check_with_some_subsets()
         subsets_file = self.measure_subsets()
@@ -312,7 +312,7 @@ class Procedure:
         print(f'checked: {", ".join(configs)}', flush=True)
 
     def check_with_some_subsets(self) -> None:
-        """What does not depend on the subsets, before they are measured, which may take hours."""
+        """Check what does not depend on the subsets first: measuring them may take hours."""
         names = tuple(str(i) for i in range(self.baseline.model.cls_head.num_classes))
         half = (len(names) + 1) // 2
         halves = dict(dynamic=names[:half], static=names[half:])
@@ -368,7 +368,7 @@ class Procedure:
         return path
 
     def train_and_test(self, name: str) -> None:
-        """Train to the end and test, as far as that is not done.
+        """Train and test what is not finished.
 
         Args:
             name: of the config, which is written already, and of its folder.
@@ -388,7 +388,7 @@ class Procedure:
             write_atomically(self.results_file, json.dumps(found, indent=1) + '\n')
 
     def results(self) -> dict[str, dict[str, float]]:
-        """The metrics of what was tested."""
+        """Return the metrics of the tests."""
         return json.loads(self.results_file.read_text()) if self.results_file.exists() else {}
 
 
@@ -406,7 +406,7 @@ def command(words: Iterable[object]) -> None:
 
 
 def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:
-    """What was measured, as a Markdown table.
+    """Format the results as a Markdown table.
 
     Args:
         results: metrics of each model.

@@ -55,7 +55,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def gpus() -> tuple[str, ...]:
-    """Names of the GPUs that may be used."""
+    """Return the names of the GPUs that may be used."""
     named = os.environ.get('CUDA_VISIBLE_DEVICES')
     if named is not None:
         return tuple(name for name in named.split(',') if name)

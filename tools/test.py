@@ -65,7 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Apply the command line to the config; where both speak, the command line wins."""
+    """Apply the command line to the config; the command line takes precedence."""
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
     cfg.merge_from_dict(args.cfg_options)
@@ -93,7 +93,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 @contextlib.contextmanager
 def atomic_dump(cfg: Config, dump: str | None) -> Iterator[None]:
-    """Let DumpResults write beside its file, which is replaced when the test is done."""
+    """Make DumpResults write atomically: its file is replaced when the test is done."""
     if dump is None:
         yield
         return

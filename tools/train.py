@@ -62,7 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Apply the command line to the config; where both speak, the command line wins."""
+    """Apply the command line to the config; the command line takes precedence."""
     cfg.merge_from_dict(args.cfg_options)
     cfg.launcher = args.launcher
     if args.no_validate:
@@ -94,7 +94,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 
 def alone_in(work_dir: Path, launcher: str) -> contextlib.AbstractContextManager[None]:
-    """Where checkpoints are written, by the first process, no other training may write its own."""
+    """Lock the folder of checkpoints on rank 0, so that no other training writes there."""
     if int(os.environ.get(RANKS.get(launcher, ''), 0)):
         return contextlib.nullcontext()
     return only_process(work_dir / '.lock', 'train', work_dir, 'take another --work-dir')

@@ -52,12 +52,12 @@ def detect(run: Run) -> bool:
 
 
 def sections(run: Run) -> list[Section]:
-    """Show the teachers' weights, and whom the student imitates."""
+    """Show the teachers' weights and the student's selectivity."""
     return [_teacher_weights(run), _selectivity(run)]
 
 
 def columns(run: Run) -> dict[str, list[str]]:
-    """The mean weight of each teacher, of each class."""
+    """Return the mean weight of each teacher for each class."""
     times, counts, sums = run.over_time(TEACHER_WEIGHTS)
     if not len(times):
         return {}
@@ -67,7 +67,7 @@ def columns(run: Run) -> dict[str, list[str]]:
 
 
 def teachers_in_training(run: Run) -> Series:
-    """Accuracy of each teacher on the batches that were logged."""
+    """Return the accuracy of each teacher on the logged batches."""
     found = {}
     for key, (times, wrong) in run.train.items():
         name, _, term = key.rpartition('/')
@@ -77,7 +77,7 @@ def teachers_in_training(run: Run) -> Series:
 
 
 def teachers_in_validation(run: Run) -> Series:
-    """Accuracy of each teacher on the validation videos of its own classes."""
+    """Return the accuracy of each teacher on the validation videos of its own classes."""
     found = {}
     for name, own in _own_classes(run).items():
         over = [line for line in run.evaluations if name in line.get('hits_of', {})]

@@ -48,12 +48,12 @@ def detect(run: Run) -> bool:
 
 
 def sections(run: Run) -> list[Section]:
-    """Show who teaches, and what each pathway counts in the fused scores."""
+    """Show who teaches, and the weight of each pathway in the fused scores."""
     return [_dominance(run), _fusion(run)]
 
 
 def columns(run: Run) -> dict[str, list[str]]:
-    """Fusion weights and the share that the local pathway teaches, of each class."""
+    """Return fusion weights and the share that the local pathway teaches, for each class."""
     weights = run.evaluation().get('weights', {})
     found = {f'fusion weight of {name}': percents(w['mean']) for name, w in weights.items()}
     dominance = run.over_time(DOMINANCE)

@@ -73,7 +73,7 @@ class Launcher:
         self._checks = ConfigCheck()
 
     def do(self, runs: list[Run], root: Path) -> dict[str, str]:
-        """Do the runs that are not done, those that they need first.
+        """Do the unfinished runs, after those that they depend on.
 
         Args:
             runs: of a study, in order.
@@ -136,7 +136,7 @@ class Launcher:
         return failed
 
     def _fault(self, run: Run) -> str | None:
-        """What is wrong in a run's config; files that other runs will make are not looked for."""
+        """Return the error in a run's config; files that other runs will make are not checked."""
         trained = run.test_of or run
         pending = [str(need.folder) for need in (*run.needs, *trained.needs) if not need.result()]
         if trained.config is None or any(place in trained.config for place in pending):
@@ -226,7 +226,7 @@ class _Active:
         self.begun = time.time()
 
     def seconds(self) -> float:
-        """Since it began."""
+        """Return the seconds since the start."""
         return time.time() - self.begun
 
     def advance(self) -> str | None:
@@ -254,7 +254,7 @@ class _Active:
         return None
 
     def reason(self) -> str:
-        """Of a run that failed: the error that it printed last, else its last lines.
+        """Return the last error line in the log of a failed run, else its last lines.
 
         The launcher's own error, that a child process failed, is skipped.
         """
@@ -270,7 +270,7 @@ class _Active:
 
 
 def stale(run: Run) -> str | None:
-    """Why a run's folder can't be resumed; None where it can."""
+    """Return why a run's folder can't be resumed; None where it can."""
     path = run.folder / 'study_run.json'
     if not path.exists():
         return None
@@ -303,13 +303,13 @@ def saves_apart(cfg: Config, name: str) -> None:
 
 
 def last_validation(work: Path) -> dict[str, float]:
-    """What the last validation of a training found; empty where there was none."""
+    """Return the metrics of the last validation; empty where there was none."""
     found = read_scalars(work).val
     return _metrics(found[-1]) if found else {}
 
 
 def newest_test(work: Path) -> dict[str, float]:
-    """The metrics of the last test in a work dir."""
+    """Return the metrics of the last test in a work dir."""
     newest = max(work.glob('*/*.json'), key=lambda path: path.parent.name)
     return _metrics(json.loads(newest.read_text()))
 

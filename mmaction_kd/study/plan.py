@@ -86,7 +86,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where everything of the run is."""
+        """Folder of all files of the run."""
         return self.root / 'runs' / self.name
 
     @property
@@ -101,20 +101,20 @@ class Run:
 
     @property
     def scores_file(self) -> Path:
-        """What the test dumped."""
+        """Scores dumped by the test."""
         return self.folder / 'scores.pkl'
 
     @property
     def result_file(self) -> Path:
-        """Metrics; it is there when and only when the run is done."""
+        """Metrics; exists if and only if the run is done."""
         return self.folder / 'result.json'
 
     def result(self) -> dict[str, Any] | None:
-        """What the run left when it was done; None before."""
+        """Return the metrics of a finished run; None before."""
         return json.loads(self.result_file.read_text()) if self.result_file.exists() else None
 
     def build_config(self) -> Config:
-        """The config with the run's options; what it needs must be done."""
+        """Build the config with the run's options; the runs it depends on must be done."""
         trained = self.test_of or self
         assert trained.config is not None
         cfg = Config.fromfile(trained.config)
@@ -123,7 +123,7 @@ class Run:
         return cfg
 
     def fingerprint(self) -> str:
-        """What the result depends on, as a hash: the same settings, the same hash, in any folder.
+        """Hash everything the result depends on; the hash is the same in any folder.
 
         A config that another run makes is known by that run's fingerprint.
         """
@@ -202,7 +202,7 @@ class Study:
             self._add(self._run(name, fold, seed, ()))
 
     def wanted(self, arms: Iterable[str] | None = None) -> list[Run]:
-        """The runs of some arms, and those that they need, in order.
+        """Return the runs of some arms and those that they depend on, in order.
 
         Args:
             arms: names; None for all.

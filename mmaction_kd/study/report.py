@@ -138,7 +138,7 @@ def _tables(study: Study) -> list[dict[str, Any]]:
 
 
 def _shared_name(metrics: Sequence[str]) -> str:
-    """What a column with these metrics is called: 'acc/mean1' of acc/local_mean1, acc/svm_mean1."""
+    """Name a column with these metrics: 'acc/mean1' of acc/local_mean1, acc/svm_mean1."""
     if len(set(metrics)) == 1:
         return metrics[0]
     groups = {metric.rpartition('/')[0] for metric in metrics}

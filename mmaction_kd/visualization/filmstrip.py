@@ -102,7 +102,7 @@ class _Page:
         self._texts: list[tuple[float, float, str, dict]] = []
 
     def axes(self, x: float, width: float, height: float, down: float = 0.0) -> Axes:
-        """Axes at x, ``down`` below where the page stands, which it does not move."""
+        """Add axes at x, ``down`` below the current position, without moving it."""
         new = self._figure.add_axes((0, 0, 1, 1), label=str(len(self._axes)))
         self._axes.append((new, (x, self.y + down, width, height)))
         return new
@@ -112,12 +112,12 @@ class _Page:
         self._texts.append((x, y, text, style))
 
     def write(self, text: str, fontsize: int, **style: object) -> None:
-        """A line at the left, below what is there."""
+        """Add a line of text at the left, below the current content."""
         self.text(0.3, self.y, text, fontsize=fontsize, **style)
         self.y += 1.55 * fontsize / 72
 
     def figure(self) -> Figure:
-        """The figure, as high as what is on it."""
+        """Build the figure, as high as its content."""
         height = self.y + 0.15
         self._figure.set_size_inches(WIDTH, round(height * DPI) / DPI)
         for axes, (x, y, w, h) in self._axes:
@@ -140,7 +140,7 @@ def _draw_title(page: _Page, picture: VideoPicture) -> None:
 
 
 def _draw_timeline(page: _Page, views: Sequence[RecognizerView]) -> None:
-    """One line a recognizer: which frames of the video it sees in the view that is shown."""
+    """Mark the frames of the shown view in the video, a line for each recognizer."""
     known = [view for view in views if view.clip.total_frames]
     if not known:
         page.write(
@@ -325,13 +325,13 @@ def _draw_frame_numbers(
 
 
 def _colour(name: str) -> str:
-    """Of a pathway, a teacher, a student: that of its role in every figure."""
+    """Return the colour of a role, which is the same in every figure."""
     words = re.findall(r'\w+', name.lower())
     return next((ROLES[word] for word in words if word in ROLES), ROLES['run'])
 
 
 def _draw_scores(page: _Page, picture: VideoPicture) -> None:
-    """The best classes of each, side by side, the true ones marked."""
+    """Draw the top classes of each distribution, the true ones marked."""
     page.y += 0.05
     panels = picture.scores
     rows = max(len(_rows(scores, picture.truths)) for scores in panels)
@@ -392,7 +392,7 @@ def _draw_scores(page: _Page, picture: VideoPicture) -> None:
 
 
 def _rows(scores: Scores, truths: Sequence[int]) -> list[int]:
-    """The best classes, then the true ones that are not among them."""
+    """Return the top classes, then the true ones that are not among them."""
     best = np.argsort(-scores.values, kind='stable')[:TOP_CLASSES].tolist()
     best = [index for index in best if scores.values[index] != 0]  # outside a teacher's subset
     return best + [index for index in truths[:TOP_CLASSES] if index not in best]

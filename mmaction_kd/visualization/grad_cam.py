@@ -48,7 +48,7 @@ def grad_cam(recognizer: BaseModel, clip: Tensor, target_layer: str, class_index
     kept: list[Tensor] = []
 
     def cut(_module: nn.Module, _args: tuple, output: object) -> object:
-        """Let the graph begin here: what is before needs no gradient."""
+        """Start the graph here: earlier layers need no gradient."""
         single = isinstance(output, (tuple, list)) and len(output) == 1
         maps = output[0] if single else output  # type: ignore[index]
         if not isinstance(maps, Tensor) or maps.dim() not in (4, 5):
@@ -94,7 +94,7 @@ def _in_time(maps: Tensor) -> Tensor:
 
 
 def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
-    """Find the layer that Grad-CAM is best taken of, by one run.
+    """Find the layer for Grad-CAM by one forward pass.
 
     It is the module of the backbone with the most channels, among such the last, that puts out maps
     of the shape of a frame: ``layer4`` of a ResNet, ``slow_path.layer4`` of a SlowFast, of a VTN

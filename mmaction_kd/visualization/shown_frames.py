@@ -115,7 +115,7 @@ def shown_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> Sh
 
 
 def one_view(inputs: Tensor, clip: ShownClip) -> Tensor:
-    """The same view as a model's input, (1, C, T, H, W), or (T, C, H, W) for a Recognizer2D."""
+    """Slice the view out of a model's input, (1, C, T, H, W), or (T, C, H, W) of a Recognizer2D."""
     length = 1 if inputs.dim() == 5 else len(clip.frames)
     return inputs[clip.view * length : (clip.view + 1) * length]
 

@@ -139,7 +139,7 @@ class Runs:
 def test_a_file_that_runs_code_is_refused(run, tmp_path):
     good, evil = write(tmp_path / 'good.pkl', pairs(0)), tmp_path / 'evil.pkl'
     evil.write_bytes(pickle.dumps([Runs(f'touch {tmp_path}/ran')]))
-    with pytest.raises(pickle.UnpicklingError, match=r'got posix\.system, which was not run'):
+    with pytest.raises(pickle.UnpicklingError, match=r'got posix\.system in .*, which was not run'):
         run(good, evil)
     assert not (tmp_path / 'ran').exists()
 

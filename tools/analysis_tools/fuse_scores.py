@@ -49,7 +49,7 @@ MAX_PRODUCTS = 2**29  # 4 GiB in float64
 
 
 def fuse(scores: dict[str, np.ndarray], **settings) -> np.ndarray:
-    """Scores of AdaptiveFusionHead.
+    """Compute the scores of AdaptiveFusionHead.
 
     Args:
         scores: of each pathway, (N, K), rows sum to 1.
@@ -63,7 +63,7 @@ def fuse(scores: dict[str, np.ndarray], **settings) -> np.ndarray:
 
 
 def choose_weights(train: DumpedScores) -> tuple[float, float]:
-    """The fixed weights (local, global) that are most often right.
+    """Find the fixed weights (local, global) with the highest accuracy.
 
     Args:
         train: scores to choose on.
@@ -143,7 +143,7 @@ STRATEGIES: dict[str, Callable[[DumpedScores, DumpedScores], np.ndarray]] = {
 
 
 def evaluate(train: DumpedScores, test: DumpedScores, strategies: list[str]) -> dict[str, float]:
-    """Accuracies of each strategy.
+    """Compute the accuracies of each strategy.
 
     Args:
         train: scores that strategies are fitted to.
@@ -179,7 +179,7 @@ def evaluate(train: DumpedScores, test: DumpedScores, strategies: list[str]) -> 
 
 
 def table(metrics: dict[str, float], strategies: list[str]) -> str:
-    """A table in Markdown.
+    """Format a table in Markdown.
 
     Args:
         metrics: of :func:`evaluate`.

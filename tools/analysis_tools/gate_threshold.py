@@ -52,7 +52,7 @@ METRICS = dict(top1='top-1 accuracy', mean1='mean-class accuracy')
 
 
 def pooled(paths: Sequence[str]) -> DumpedScores:
-    """The scores of several tests as one.
+    """Concatenate the scores of several tests.
 
     Args:
         paths: of dumps, of the same classes.
@@ -83,7 +83,7 @@ def pooled(paths: Sequence[str]) -> DumpedScores:
 def curve_of(
     dump: DumpedScores, settings: Mapping, gates: Sequence[float] | None = None
 ) -> GateCurve:
-    """The curve of one set of videos.
+    """Compute the curve of one set of videos.
 
     Args:
         dump: its scores.
@@ -101,7 +101,7 @@ def curve_of(
 
 
 def fusion_settings(cfg: Config) -> dict:
-    """Settings of the config's fusion head.
+    """Read the settings of the config's fusion head.
 
     Args:
         cfg: of an MBD model.
@@ -129,7 +129,7 @@ def fusion_settings(cfg: Config) -> dict:
 
 
 def test_gmacs(cfg: Config) -> tuple[float, float]:
-    """GMACs of each pathway for one video of the test.
+    """Count the GMACs of each pathway for one video of the test.
 
     Args:
         cfg: of an MBD model.
@@ -147,7 +147,7 @@ def test_gmacs(cfg: Config) -> tuple[float, float]:
 
 
 def row(curve: GateCurve, index: int, gmacs: tuple[float, float]) -> dict[str, float]:
-    """One gate of a curve as it is written."""
+    """Format one gate of a curve."""
     share = float(curve.share[index])
     return dict(
         gate=float(curve.gates[index]),
@@ -164,7 +164,7 @@ def curve_figure(
     metric: str,
     chosen: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> Figure:
-    """Accuracy against compute.
+    """Plot accuracy against compute.
 
     Args:
         curves: by the name of their videos.
@@ -271,7 +271,7 @@ def main() -> None:
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, float]], both: float) -> str:
-    """Rows in Markdown.
+    """Format rows in Markdown.
 
     Args:
         names: one a row.

@@ -53,7 +53,7 @@ def shared(content: Mapping) -> list[str]:
 
 
 def table(name: str, item: Mapping) -> str:
-    """An item of a paper.yml as Markdown."""
+    """Format an item of a paper.yml as Markdown."""
     rows = item['rows']
     varied = list(dict.fromkeys(key for row in rows.values() for key in row.get('settings', {})))
     headings = ['', *varied, *item['columns'].values()]
@@ -101,7 +101,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def filled(readme: str, content: Mapping) -> str:
-    """The README with its tables as the paper.yml has them.
+    """Fill the tables of a README from its paper.yml.
 
     Raises:
         ValueError: an item has not one place in the README, or a place no item.

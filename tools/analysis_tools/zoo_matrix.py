@@ -304,7 +304,7 @@ def what_goes_wrong(text: str, inputs: Mapping[str, str], folder: Path) -> str:
 
 
 def as_table(rows: Sequence[str], found: Mapping[tuple[str, str], str]) -> str:
-    """The matrix in Markdown."""
+    """Format the matrix in Markdown."""
     lines = [
         '| row | config | in addition to `num_classes` | ' + ' | '.join(ROLES) + ' |',
         '|---' * (3 + len(ROLES)) + '|',

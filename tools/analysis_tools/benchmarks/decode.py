@@ -24,7 +24,7 @@ MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
     parser.add_argument('--config', default=MBD_CONFIG, help='where the pipelines are')
     parser.add_argument('--pipeline', choices=('train', 'val', 'test'), default='train')
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     step = pathway_step(args.config, args.pipeline)
     ours = dict(backend=args.backend, decode_short_side=args.decode_short_side)
     together = TRANSFORMS.build({**step, **{key: value for key, value in ours.items() if value}})

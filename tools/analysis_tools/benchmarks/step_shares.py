@@ -40,14 +40,14 @@ WARMUP = 2  # steps that are not counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     add_config_arguments(parser, 'configs/dtkd/dtkd_tiny_slowfast.py')
     parser.add_argument('--steps', type=int, default=20, help='that are counted')
     parser.add_argument('--peak-tflops', type=float, help="the device's peak in the same precision")
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     cfg = read_config(args)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     model = build_model(cfg, args.device)
@@ -141,12 +141,12 @@ class Clock:
         recognizer.cls_head.register_forward_hook(end)
 
     def wait(self) -> None:
-        """Until the device is done."""
+        """Wait for the device."""
         if self.on_cuda:
             torch.cuda.synchronize()
 
     def seconds(self) -> dict[str, list[float]]:
-        """How long each span was, by name."""
+        """Return the length of each span, by name."""
         self.wait()
         return {
             name: [self._between(*span) for span in spans] for name, spans in self._spans.items()
@@ -164,7 +164,7 @@ class Clock:
 
 
 def tflop_of(step: Callable[[], object]) -> float:
-    """Convolutions and matrix products, attention included, forward and backward.
+    """Count convolutions and matrix products, attention included, forward and backward.
 
     Args:
         step: run once.
@@ -195,7 +195,7 @@ def _attention_backward(
 
 
 def peak_memory(device: str) -> float:
-    """The most memory that was in use since the process began.
+    """Return the peak memory since the process began.
 
     Args:
         device: 'cpu' or 'cuda'.
