@@ -50,7 +50,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmaction_kd', 'mmaction_kd.*']),
-    package_data={'mmaction_kd': ['datasets/class_lists/*.json', 'report/page.html']},
+    package_data={'mmaction_kd': ['README.md', 'datasets/class_lists/*.json', 'report/page.html']},
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={

@@ -1,8 +1,8 @@
 """Knowledge distillation for video recognition, as components of MMAction2.
 
-Two methods. MBD: of a 3D CNN and a video transformer, the more confident one teaches the other on
-each sample; at test their scores are weighted by confidence. DTKD: one teacher for static classes
-and one for dynamic classes; a student learns from the responsible one.
+Two methods. MBD: a 3D CNN and a video transformer see the same video; for each sample the more
+confident one teaches the other; at test their scores are fused, weighted by confidence. DTKD: one
+teacher for the static classes, one for the dynamic ones; a student learns from the responsible one.
 
 Pathways, students and teachers are ordinary MMAction2 recognizer configs. Components are named
 ``mmaction_kd.X`` in configs. Importing this package applies fixes to MMAction2 and MMEngine.

@@ -15,8 +15,17 @@ from mmengine.registry import (
     init_default_scope,
 )
 
+from mmaction_kd.registry import SCOPE
+
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / 'README.md', ROOT / 'tools/README.md', *ROOT.glob('configs/*/README.md')])
+PAGES = sorted(
+    [
+        *(ROOT / f'{name}.md' for name in ('README', 'CONTRIBUTING', 'configs/zoo')),
+        *(ROOT / name / 'README.md' for name in ('mmaction_kd', 'tools', 'configs')),
+        *ROOT.glob('configs/*/README.md'),
+    ]
+)
+REGISTRIES = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS)
 each_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
@@ -26,9 +35,23 @@ def python_blocks(page):
 
 @each_page
 def test_every_component_is_registered(page):
-    registries = (MODELS, DATASETS, TRANSFORMS, METRICS, HOOKS)
     for name in set(re.findall(r'`(mmaction_kd\.[A-Z]\w+)`', page.read_text())):
-        assert any(registry.get(name) is not None for registry in registries), name
+        assert any(registry.get(name) is not None for registry in REGISTRIES), name
+
+
+def test_the_list_of_components_is_complete():
+    ours = [registry.children[SCOPE] for registry in REGISTRIES]
+    for registry in ours:
+        registry.import_from_location()
+    registered = {
+        name
+        for registry in ours
+        for name, component in registry.module_dict.items()
+        if component.__module__.startswith(f'{SCOPE}.')  # other tests register their own
+    }
+    page = (ROOT / 'mmaction_kd/README.md').read_text()
+    listed = re.findall(r'`mmaction_kd\.(\w+)`(?=.* \|)', page)
+    assert registered == set(listed)
 
 
 @each_page

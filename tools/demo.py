@@ -36,7 +36,7 @@ PROGRESS = (
 
 
 def progress(line: str) -> str:
-    """What to show of a line that a command prints.
+    """Return what to show of a line of output.
 
     Args:
         line: the line.
@@ -49,7 +49,7 @@ def progress(line: str) -> str:
 
 
 def step(title: str, *command: str) -> None:
-    """Run a command from the project's root; show its progress, keep all that it says.
+    """Run a command from the project's root; show its progress, keep its output.
 
     Args:
         title: what it does.
@@ -75,12 +75,12 @@ def step(title: str, *command: str) -> None:
                 print(f'  {shown}', flush=True)
     if process.returncode:
         print(''.join(log.read_text().splitlines(keepends=True)[-40:]))
-        sys.exit(f'demo: "{title}" failed; all that it said is in {log.relative_to(ROOT)}.')
+        sys.exit(f'demo: "{title}" failed; its output is in {log.relative_to(ROOT)}.')
     print(f'=== done in {time.monotonic() - start:.0f} s', flush=True)
 
 
 def accuracies(work_dir: Path) -> dict:
-    """The metrics that the last test wrote.
+    """Return the metrics of the last test.
 
     Args:
         work_dir: where the test ran.
@@ -120,7 +120,7 @@ def main() -> None:
         *('python', 'tools/visualizations/vis_video.py', CONFIG, checkpoint, video),
         *('--classes', f'{DATA}/classes.txt', '--label', 'red_then_blue', '--out', picture),
     )
-    shutil.rmtree(ROOT / WORK / 'dtkd', ignore_errors=True)  # it would go on from there
+    shutil.rmtree(ROOT / WORK / 'dtkd', ignore_errors=True)  # it would resume there
     step(
         'DTKD from one config, teachers and students',
         *('python', 'tools/dtkd.py', STUDENT, '--devices', '2', '--work-dir', f'{WORK}/dtkd'),
@@ -134,7 +134,7 @@ def main() -> None:
     print(f'\nTop-1 accuracy on the demo videos (chance {CHANCE}):')
     for name, accuracy in reached.items():
         print(f'  {name:13} {accuracy:.3f}')
-    print('To look at:')
+    print('Results:')
     pages = [f'{WORK}/{run}/distill_report.html' for run in ('two_processes', 'dtkd/dtkd')]
     for path in (picture, *pages):
         print(f'  {path}')

@@ -9,12 +9,12 @@ configs are made from it and left in DIR/configs, each a file that tools/train.p
 - static, dynamic (the teachers): its videos of one subset, its head as wide as that subset;
 - bskd, dtkd: its model, taught by both.
 
-Subsets are measured on its training videos, by their optical flow, unless CONFIG says at its top
+Subsets are measured on its training videos, by their optical flow, unless CONFIG sets at its top
 ``subsets='ucf101'`` or ``'hmdb51'``: those of the paper.
 
 All configs are checked before the first training: data sets read, models built, losses computed.
 Each step is a command of tools/, which is printed. What is done is not done again: killed and
-started with the same arguments, the run goes on, within a training, too. Results come to
+started with the same arguments, the run is resumed, also within a training. Results come to
 DIR/results.json. One machine; for more, launch the steps or the configs of configs/dtkd yourself.
 """
 
@@ -97,7 +97,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def teacher_config(baseline: Config, name: str, subsets: ClassSubsets, path: Path) -> Config:
-    """The baseline for the classes of one subset.
+    """Make the config of a teacher: the baseline for the classes of one subset.
 
     Args:
         baseline: config of a recognizer over all classes.
@@ -139,7 +139,7 @@ def cut_per_class(loss: Any, num_classes: int, classes: list[int], path: str = '
         path: of this part, for the error.
 
     Raises:
-        ValueError: a list of K numbers has a name that does not say whether it is of the classes,
+        ValueError: a list of K numbers has a name that leaves open whether it is of the classes,
             or one that does has not K numbers.
     """
     if isinstance(loss, (list, tuple)):
@@ -166,7 +166,7 @@ def cut_per_class(loss: Any, num_classes: int, classes: list[int], path: str = '
 def student_config(
     baseline: Config, loss: dict, subsets: Path, teachers: dict[str, tuple[Path, Path]]
 ) -> Config:
-    """The baseline's model, taught.
+    """Make the config of a student with its teachers.
 
     Args:
         baseline: config of a recognizer over all classes.
@@ -192,7 +192,7 @@ def student_config(
 
 
 def evaluated_by_subset(cfg: Config, subsets: Path) -> Config:
-    """Accuracy over all classes and over each subset; of a distiller also who it imitates."""
+    """Add accuracy over each subset, and for a distiller its selectivity."""
     cfg = copy.deepcopy(cfg)
     metrics = [dict(type='mmaction_kd.SubsetAccMetric', subsets=str(subsets))]
     if cfg.model.type == 'mmaction_kd.DualTeacherDistiller':
@@ -259,21 +259,22 @@ class Procedure:
         )
 
     def _remember(self, settings: dict) -> None:
-        """Refuse to go on with other settings than those that the work dir was begun with."""
+        """Refuse to resume with other settings than the work dir was started with."""
         path = self.work / 'settings.json'
         settings = json.loads(json.dumps(settings))
         if path.exists() and json.loads(path.read_text()) != settings:
             begun = json.loads(path.read_text())
             other = [key for key in settings if settings[key] != begun.get(key)]
             sys.exit(
-                f'dtkd: {self.work} must be gone on with as it was begun, got another {other}; '
+                f'dtkd: {self.work} must be resumed with the settings it was started with, got '
+                f'another {other}; '
                 'give the same arguments, or another --work-dir.'
             )
         self.configs.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(settings, indent=1) + '\n')
 
     def run(self) -> None:
-        """All steps, in order."""
+        """Run all steps, in order."""
         if not (self.given or self.args.configs_only or self.subsets_file.exists()):
             self.check_with_some_subsets()
         subsets_file = self.measure_subsets()
@@ -311,7 +312,7 @@ class Procedure:
         print(f'checked: {", ".join(configs)}', flush=True)
 
     def check_with_some_subsets(self) -> None:
-        """What does not depend on the subsets, before they are measured, which may take hours."""
+        """Check what does not depend on the subsets first: measuring them may take hours."""
         names = tuple(str(i) for i in range(self.baseline.model.cls_head.num_classes))
         half = (len(names) + 1) // 2
         halves = dict(dynamic=names[:half], static=names[half:])
@@ -367,7 +368,7 @@ class Procedure:
         return path
 
     def train_and_test(self, name: str) -> None:
-        """Train to the end and test, as far as that is not done.
+        """Train and test what is not finished.
 
         Args:
             name: of the config, which is written already, and of its folder.
@@ -387,7 +388,7 @@ class Procedure:
             write_atomically(self.results_file, json.dumps(found, indent=1) + '\n')
 
     def results(self) -> dict[str, dict[str, float]]:
-        """The metrics of what was tested."""
+        """Return the metrics of the tests."""
         return json.loads(self.results_file.read_text()) if self.results_file.exists() else {}
 
 
@@ -401,11 +402,11 @@ def command(words: Iterable[object]) -> None:
     finally:
         end_command(process)
     if code:
-        sys.exit(f'dtkd: the step above failed (exit {code}); the same command goes on from there.')
+        sys.exit(f'dtkd: the step above failed (exit {code}); the same command resumes there.')
 
 
 def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:
-    """What was measured, as a Markdown table.
+    """Format the results as a Markdown table.
 
     Args:
         results: metrics of each model.

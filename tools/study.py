@@ -4,7 +4,7 @@ Usage: python tools/study.py STUDY.py [--work-dir DIR] [--devices N] [--jobs J] 
            [--cfg-options seeds="[0,1]" data=path ...] [--arms A B] [--dry-run | --report-only]
 
 Trains and tests what is missing, each run in its own folder through tools/dist_train.sh, and writes
-DIR/report/ with a table (Markdown, CSV) and figures. Killed and started again, it goes on. A run
+DIR/report/ with a table (Markdown, CSV) and figures. Killed and started again, it resumes. A run
 that fails does not stop the others. What stands in a study file: mmaction_kd/study/plan.py.
 """
 
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
         help='fork the runs from this process, so that each starts in a moment; one device each',
     )
     parser.add_argument('--arms', nargs='+', help='only these, and what they need')
-    parser.add_argument('--dry-run', action='store_true', help='say what is missing, run nothing')
+    parser.add_argument('--dry-run', action='store_true', help='print what is missing, run nothing')
     parser.add_argument('--report-only', action='store_true', help='report what is there')
     parser.add_argument(
         '--cfg-options',
@@ -61,7 +61,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def gpus() -> tuple[str, ...]:
-    """Names of the GPUs that may be used."""
+    """Return the names of the GPUs that may be used."""
     named = os.environ.get('CUDA_VISIBLE_DEVICES')
     if named is not None:
         return tuple(name for name in named.split(',') if name)
@@ -78,7 +78,7 @@ def import_host() -> None:
     importlib.import_module('mmpretrain.models')
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     print(f'{time.strftime("%H:%M:%S")} {line}', flush=True)
 
 
@@ -96,7 +96,7 @@ def main() -> None:
         import_host()
     if not args.report_only:
         launcher = Launcher(
-            TOOLS, study.path.parent, args.devices, args.jobs, gpus(), say, args.fork
+            TOOLS, study.path.parent, args.devices, args.jobs, gpus(), log, args.fork
         )
         failed = launcher.do(runs, args.work_dir)
     report = write_report(study, failed)

@@ -2,7 +2,7 @@
 
 --show-dir and --show draw every n-th video (--interval) by DistillVisualizationHook; MMAction2's
 hook draws neither several views nor several pathways. --classes names the classes in the pictures,
---grad-cam adds where in the frames the answer was seen.
+--grad-cam adds Grad-CAM of the predicted class.
 
 Usage: python tools/test.py CONFIG CHECKPOINT [--dump scores.pkl] [--work-dir DIR] ...
        python tools/test.py CONFIG CHECKPOINT --show-dir DIR [--interval N] [--classes FILE]
@@ -23,7 +23,7 @@ from mmengine.runner import Runner
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
-from mmaction_kd.visualization.seen_frames import keep_origin
+from mmaction_kd.visualization.shown_frames import keep_origin
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,7 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Apply the command line to the config; where both speak, the command line wins."""
+    """Apply the command line to the config; the command line takes precedence."""
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
     cfg.merge_from_dict(args.cfg_options)
@@ -93,7 +93,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 @contextlib.contextmanager
 def atomic_dump(cfg: Config, dump: str | None) -> Iterator[None]:
-    """Let DumpResults write beside its file, which is replaced when the test is done."""
+    """Make DumpResults write atomically: its file is replaced when the test is done."""
     if dump is None:
         yield
         return

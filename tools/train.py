@@ -24,7 +24,7 @@ from mmaction_kd.host_fixes.last_checkpoint import (
 )
 
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
-"""In which variable a launcher tells a process its number."""
+"""Environment variables in which launchers pass the rank."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint, or without a path from the latest in the work dir',
+        help='resume from this checkpoint, or without a path from the latest in the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument('--no-validate', action='store_true', help='no evaluation while training')
@@ -66,7 +66,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Apply the command line to the config; where both speak, the command line wins."""
+    """Apply the command line to the config; the command line takes precedence."""
     cfg.merge_from_dict(args.cfg_options)
     cfg.launcher = args.launcher
     if args.no_validate:
@@ -99,7 +99,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 
 def alone_in(work_dir: Path, launcher: str) -> contextlib.AbstractContextManager[None]:
-    """Where checkpoints are written, by the first process, no other training may write its own."""
+    """Lock the folder of checkpoints on rank 0, so that no other training writes there."""
     if int(os.environ.get(RANKS.get(launcher, ''), 0)):
         return contextlib.nullcontext()
     return only_process(work_dir / '.lock', 'train', work_dir, 'take another --work-dir')

@@ -12,7 +12,9 @@ default_hooks = dict(
         type='mmaction_kd.SafeCheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    epoch_seed=dict(type='mmaction_kd.EpochSeedHook'),  # a resumed run repeats the whole one
+    epoch_seed=dict(
+        type='mmaction_kd.EpochSeedHook'
+    ),  # a resumed run repeats the uninterrupted one
     distill_report=dict(type='mmaction_kd.DistillReportHook'),  # the page of the run
     loaded_weights=dict(type='mmaction_kd.LoadedWeightsHook'),  # no test of random weights
     skipped_steps=dict(type='mmaction_kd.SkippedStepsHook'),  # under AMP: NaN without end

@@ -1,4 +1,4 @@
-"""BSKD, DTKD without its scores, with a small SlowFast from scratch, for a first look.
+"""BSKD, DTKD without its scores, with a small SlowFast from scratch, for first experiments.
 
 tools/dist_train.sh configs/dtkd/bskd_tiny_slowfast.py 2
 """

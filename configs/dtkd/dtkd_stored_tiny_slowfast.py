@@ -1,4 +1,4 @@
-"""DTKD with a small SlowFast whose teachers' logits are stored, for a first look.
+"""DTKD with a small SlowFast whose teachers' logits are stored, for first experiments.
 
     python tools/store_teachers.py configs/dtkd/dtkd_stored_tiny_slowfast.py --views 8
     tools/dist_train.sh configs/dtkd/dtkd_stored_tiny_slowfast.py 2

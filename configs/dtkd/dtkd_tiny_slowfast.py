@@ -1,4 +1,4 @@
-"""DTKD with a small SlowFast from scratch, for `make demo` and for a first look at data.
+"""DTKD with a small SlowFast from scratch, for `make demo` and for first experiments.
 
     tools/dist_train.sh configs/dtkd/dtkd_tiny_slowfast.py 2
 

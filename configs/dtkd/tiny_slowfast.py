@@ -1,4 +1,4 @@
-"""A small SlowFast from scratch, DTKD's baseline: a minute on two CPU cores, for a first look.
+"""A small SlowFast from scratch, DTKD's baseline: a minute on two CPU cores, for first experiments.
 
     tools/dist_train.sh configs/dtkd/tiny_slowfast.py 2
 

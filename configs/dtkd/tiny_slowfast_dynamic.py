@@ -1,4 +1,4 @@
-"""The dynamic teacher of dtkd_tiny_slowfast.py, for a first look.
+"""The dynamic teacher of dtkd_tiny_slowfast.py, for first experiments.
 
 tools/dist_train.sh configs/dtkd/tiny_slowfast_dynamic.py 2
 """

@@ -7,7 +7,7 @@
 Expect data/demo/{train,test}.txt with lines `path label`, as tools/data/make_demo_videos.py writes
 them; for other data set these files, data_prefix and num_classes. Both pathways have the features
 of every third frame. Local: a temporal convolution on 16 of them in a row. Global: a transformer
-on 16 of them, spread over the whole video.
+on 16 of them, spread over the video.
 """
 
 _base_ = ['./tiny_r3d_vtn.py', '../_base_/datasets/tiny_frame_features.py']

@@ -1,10 +1,10 @@
-"""A small MBD from scratch: minutes on two CPU cores, for `make demo` and for a first look at data.
+"""A small MBD from scratch: minutes on two CPU cores, for `make demo` and for first experiments.
 
     tools/dist_train.sh configs/mbd/tiny_r3d_vtn.py 2
 
 Expect data/demo/{train,test}.txt with lines `path label`, as tools/data/make_demo_videos.py writes
 them; for other data set these files, data_prefix and num_classes. Local: an R3D-18 of an eighth of
-the width on 16 consecutive frames at 48 px. Global: VTN on a ResNet-18 likewise, 16 frames 8 apart.
+the width on 16 consecutive frames at 48 px. Global: VTN on such a ResNet-18, 16 frames 8 apart.
 """
 
 _base_ = ['../_base_/schedules/sgd_cosine.py', '../_base_/default_runtime.py']

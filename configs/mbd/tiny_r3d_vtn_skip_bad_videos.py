@@ -1,4 +1,4 @@
-"""The small MBD on data of which some videos can not be read.
+"""The small MBD on data with unreadable videos.
 
     tools/dist_train.sh configs/mbd/tiny_r3d_vtn_skip_bad_videos.py 2
 

@@ -14,7 +14,7 @@ SMALL_SVG = 40_000  # bytes: a PNG is seldom smaller, so none is drawn
 
 
 def new_figure(size: tuple[float, float], xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
-    """A figure with one plot, without a frame above it and to its right.
+    """Create a figure with one plot, without top and right spines.
 
     Args:
         size: width and height, inches.
@@ -31,12 +31,12 @@ def new_figure(size: tuple[float, float], xlabel: str, ylabel: str) -> tuple[Fig
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as the content of a PNG file."""
+    """Encode a figure as PNG."""
     return _saved(figure, 'png')
 
 
 def data_uri(figure: Figure) -> str:
-    """The figure as SVG or as PNG, whichever is smaller.
+    """Encode a figure as SVG or PNG, whichever is smaller.
 
     As an image and not as inline SVG: whatever a name in it holds, a browser runs nothing of it.
 

@@ -26,7 +26,7 @@ def _by_subset(report: Mapping, key: str) -> dict[str, np.ndarray]:
 
 
 def _bin_edges(means: np.ndarray, threshold: float) -> list[float]:
-    """Equal bins, one of which ends at the threshold, so that no bar holds both subsets."""
+    """Equal bins with an edge at the threshold, so that no bar holds both subsets."""
     width = np.ptp(means) / max(10, round(2 * len(means) ** 0.5))
     edge = np.nextafter(threshold, np.inf)  # a class at the threshold is static, left of it
     first, last = np.floor((means.min() - edge) / width), np.ceil((means.max() - edge) / width)

@@ -41,7 +41,7 @@ def _colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Averages of neighbours, where there are more points than a figure can show.
+    """Average neighbours where there are more points than a figure can show.
 
     Args:
         x: times, (P,).
@@ -65,7 +65,7 @@ def curves_figure(
     from_zero: bool = True,
     log: bool = False,
 ) -> Figure:
-    """Values over time, a line each.
+    """Plot values over time, a line each.
 
     Args:
         series: by name (time, value).
@@ -110,7 +110,7 @@ def class_map_figure(
     colours: str | Colormap = 'viridis',
     limits: tuple[float, float] = (0, 1),
 ) -> Figure:
-    """A value of every class over time, a row for each class, sorted by the last column.
+    """Plot a value of every class over time, a row for each class, sorted by the last column.
 
     Args:
         times: (E,).
@@ -162,7 +162,7 @@ def class_bars_figure(
     colours: tuple[str, str] = (LOSS, GAIN),
     percent: bool = True,
 ) -> Figure:
-    """A value of every class as a bar, sorted; of many classes the highest and the lowest.
+    """Plot a value of every class as sorted bars; of many classes the highest and lowest.
 
     Args:
         values: (K,), ratios; NaN is left out.
@@ -206,7 +206,7 @@ def class_bars_figure(
 
 
 def weight_histogram_figure(bins: Sequence[int], mean: float, xlabel: str) -> Figure:
-    """How a weight in [0, 1] is distributed over the videos.
+    """Plot the distribution of a weight in [0, 1] over the videos.
 
     Args:
         bins: numbers of videos in equal bins of [0, 1].
@@ -235,7 +235,7 @@ def _legend(figure: Figure, names: Iterable[str]) -> None:
 
 
 def _plain(text: str) -> str:
-    """As it is: no formula between dollars, and no hidden entry of a legend."""
+    """Escape a label: no formula between dollars, and no hidden entry of a legend."""
     return text.replace('$', r'\$').removeprefix('_') or '?'
 
 

@@ -14,7 +14,7 @@ from mmaction_kd.figures.palette import KINDS
 
 
 def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title: str) -> Figure:
-    """Means as bars with their values, each run as a dot, the standard deviation as a whisker.
+    """Plot means as bars with their values, runs as dots, standard deviations as whiskers.
 
     Args:
         groups: of each group (a place on the axis), of each kind (a colour), the runs' values.
@@ -65,7 +65,7 @@ def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title:
 
 
 def curves(runs: Mapping[str, Sequence[pd.Series]], label: str, title: str) -> Figure:
-    """The mean over runs as a line, the standard deviation as a band.
+    """Plot the mean over runs as a line, the standard deviation as a band.
 
     Args:
         runs: of each arm, of each of its runs, values by epoch.
@@ -97,7 +97,7 @@ def curves(runs: Mapping[str, Sequence[pd.Series]], label: str, title: str) -> F
 def scatter(
     points: Mapping[str, tuple[float, Sequence[float]]], x_label: str, label: str, title: str
 ) -> Figure:
-    """A metric against a number of each arm: means as dots, standard deviations as whiskers.
+    """Plot a metric against a number of each arm: means as dots, deviations as whiskers.
 
     Args:
         points: of each arm its number and the runs' values; an arm without values is left out.
@@ -126,7 +126,7 @@ def scatter(
 
 
 def surface(grid: pd.DataFrame, label: str, title: str) -> Figure:
-    """A metric over two settings: as a surface, and as a map with its values.
+    """Plot a metric over two settings, as a surface and as a map with its values.
 
     Args:
         grid: values; index and columns are the settings, named after them.
@@ -160,7 +160,7 @@ def surface(grid: pd.DataFrame, label: str, title: str) -> Figure:
 def histograms(
     panels: Mapping[str, Mapping[str, Sequence[float]]], label: str, title: str
 ) -> Figure:
-    """Distributions over videos, a panel each, on one axis.
+    """Plot distributions over videos, a panel each, on one axis.
 
     Args:
         panels: of each panel, of each kind, a value of every video.
@@ -197,7 +197,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _from_below_the_lowest(axes, values: np.ndarray) -> None:
-    """Bars from 0, unless all are far from it and would look alike."""
+    """Bars from 0, unless all are far from it and would be indistinguishable."""
     low, high = values.min(), values.max()
     if low > 0 and 0 < high - low < 0.25 * low:
         axes.set_ylim(low - (high - low), high + 0.3 * (high - low))

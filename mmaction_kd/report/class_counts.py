@@ -15,7 +15,7 @@ WEIGHT_BINS = 20  # of the histogram over [0, 1]
 
 
 class ObservationSums:
-    """For each class how many samples were seen, and the sum of each observed value.
+    """For each class the number of samples, and the sum of each observed value.
 
     Nothing waits for the device before :meth:`reduced`.
     """
@@ -42,7 +42,7 @@ class ObservationSums:
             self.sums[source].index_add_(0, targets, rows)
 
     def reduced(self) -> dict[str, dict]:
-        """Sums over all ranks; every rank must ask.
+        """Sum over all ranks; every rank must call this.
 
         Returns:
             By source: ``count`` (K,), and ``sums``, by name of the value (K,), as lists.
@@ -112,7 +112,7 @@ class PredictionCounts:
                     self._add(f'scored/{name}', 1, torch.zeros_like(rows), known)
 
     def reduced(self) -> dict:
-        """Counts over all ranks; every rank must ask.
+        """Count over all ranks; every rank must call this.
 
         Returns:
             Empty where nothing was counted; else ``num_classes``; ``count`` and ``hits``, videos of
@@ -158,7 +158,7 @@ class PredictionCounts:
 
 
 def _all_ranks(tables: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Sum over the ranks, on the CPU; a rank without a table, as it saw nothing, counts as 0."""
+    """Sum over the ranks, on the CPU; a rank without a table, as it had no batch, counts as 0."""
     shapes = _union({key: tuple(table.shape) for key, table in tables.items()})
     found = {}
     for key, shape in shapes.items():

@@ -213,7 +213,7 @@ def all_classes(run: Run, method: Method, comparison: Comparison | None) -> Tabl
 
 
 def evaluation_label(run: Run, evaluation: dict) -> str:
-    """Which videos an evaluation counts, for the text of a section."""
+    """Name the videos that an evaluation counts, for the text of a section."""
     videos, name = sum(evaluation['count']), evaluation_name(evaluation['kind'])
     if name == 'test':
         return f'{videos} videos of the last test'
@@ -221,7 +221,7 @@ def evaluation_label(run: Run, evaluation: dict) -> str:
 
 
 def evaluation_name(kind: str) -> str:
-    """The name of a kind of evaluation of the record."""
+    """Name a kind of evaluation of the record."""
     return 'test' if kind == 'test' else 'validation'
 
 

@@ -52,20 +52,22 @@ def detect(run: Run) -> bool:
 
 
 def sections(run: Run) -> list[Section]:
-    """Show the teachers' weights, and whom the student imitates."""
+    """Show the teachers' weights and the student's selectivity."""
     return [_teacher_weights(run), _selectivity(run)]
 
 
 def columns(run: Run) -> dict[str, list[str]]:
-    """The mean weight of each teacher, of each class."""
+    """Return the mean weight of each teacher for each class."""
     times, counts, sums = run.over_time(TEACHER_WEIGHTS)
     if not len(times):
         return {}
-    return {f'weight of {t}': percents(ratios(seen, counts)[-1]) for t, seen in sums.items()}
+    return {
+        f'weight of {t}': percents(ratios(observed, counts)[-1]) for t, observed in sums.items()
+    }
 
 
 def teachers_in_training(run: Run) -> Series:
-    """Accuracy of each teacher on the batches that were logged."""
+    """Return the accuracy of each teacher on the logged batches."""
     found = {}
     for key, (times, wrong) in run.train.items():
         name, _, term = key.rpartition('/')
@@ -75,7 +77,7 @@ def teachers_in_training(run: Run) -> Series:
 
 
 def teachers_in_validation(run: Run) -> Series:
-    """Accuracy of each teacher on the validation videos of its own classes."""
+    """Return the accuracy of each teacher on the validation videos of its own classes."""
     found = {}
     for name, own in _own_classes(run).items():
         over = [line for line in run.evaluations if name in line.get('hits_of', {})]
@@ -106,7 +108,7 @@ def _own_classes(run: Run) -> dict[str, np.ndarray]:
     sums = run.over_time(RESPONSIBLE).sums or run.over_time(TEACHER_WEIGHTS).sums
     if not sums:
         return {}
-    owner = np.stack([seen.sum(0) for seen in sums.values()]).argmax(0)
+    owner = np.stack([observed.sum(0) for observed in sums.values()]).argmax(0)
     return {name: owner == place for place, name in enumerate(sums)}
 
 

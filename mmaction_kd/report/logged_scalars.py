@@ -27,7 +27,7 @@ class LoggedScalars(NamedTuple):
     val: list[dict]
 
     def curves(self, by_epoch: bool) -> tuple[Curves, Curves]:
-        """Each logged value over time.
+        """Return each logged value over time.
 
         Args:
             by_epoch: whether time is counted in epochs (a fraction of one within it), else in
@@ -51,7 +51,7 @@ class LoggedScalars(NamedTuple):
 
 
 def read_scalars(work_dir: Path) -> LoggedScalars:
-    """Read what all processes of a run have logged; of what was repeated, the last.
+    """Read the scalars of all processes of a run; of repeated iterations, the last.
 
     A process that starts at iteration i repeats everything from i on, whatever one before it had
     logged; one that starts at the beginning starts a new run. One that starts with a validation

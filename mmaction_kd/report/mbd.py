@@ -48,12 +48,12 @@ def detect(run: Run) -> bool:
 
 
 def sections(run: Run) -> list[Section]:
-    """Show who teaches, and what each pathway counts in the fused scores."""
+    """Show who teaches, and the weight of each pathway in the fused scores."""
     return [_dominance(run), _fusion(run)]
 
 
 def columns(run: Run) -> dict[str, list[str]]:
-    """Fusion weights and the share that the local pathway teaches, of each class."""
+    """Return fusion weights and the share that the local pathway teaches, for each class."""
     weights = run.evaluation().get('weights', {})
     found = {f'fusion weight of {name}': percents(w['mean']) for name, w in weights.items()}
     dominance = run.over_time(DOMINANCE)
@@ -77,7 +77,7 @@ METHOD = Method(
 def _dominance(run: Run) -> Section:
     times, counts, sums = run.over_time(DOMINANCE)
     if len(times):
-        series = {name: (times, seen.sum(1) / counts.sum(1)) for name, seen in sums.items()}
+        series = {name: (times, observed.sum(1) / counts.sum(1)) for name, observed in sums.items()}
     else:
         series = _of_pathways(run, DOMINANCE_SHARE)
     plots = []
@@ -109,7 +109,7 @@ def _dominance(run: Run) -> Section:
                 'Who teaches, by class',
                 class_map_figure(times, local, run.class_names, run.unit, label, DIVERGING),
                 'A row is a class: blue where the local pathway teaches (short-term motion), '
-                'orange where the global one does (the whole action).',
+                'orange where the global one does (the action over time).',
             )
         )
     return Section(

@@ -107,8 +107,8 @@ class Run:
         names = found[0]['sums'] if found else ()
         return ClassSums(
             np.array([self.time(line) for line in lines], dtype=float),
-            np.array([seen['count'] for seen in found], dtype=float),
-            {name: np.array([seen['sums'][name] for seen in found]) for name in names},
+            np.array([observed['count'] for observed in found], dtype=float),
+            {name: np.array([observed['sums'][name] for observed in found]) for name in names},
         )
 
 

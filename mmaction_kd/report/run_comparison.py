@@ -41,7 +41,7 @@ class Comparison(NamedTuple):
 
 
 def class_accuracies(evaluation: dict) -> np.ndarray:
-    """Top-1 accuracy of every class.
+    """Compute the top-1 accuracy of every class.
 
     Args:
         evaluation: a line of the record, 'val' or 'test'.

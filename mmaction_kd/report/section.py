@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 
 class Plot(NamedTuple):
-    """A figure, with a caption that says how to read it."""
+    """A figure, with a caption that explains it."""
 
     title: str
     figure: Figure
@@ -43,25 +43,25 @@ class Section(NamedTuple):
 
 
 def number(value: float) -> str:
-    """A metric or a loss."""
+    """Format a metric or a loss."""
     return f'{value:.4f}' if abs(value) < 100 else f'{value:.1f}'
 
 
 def percents(values: Iterable[float | None]) -> list[str]:
-    """Ratios in per cent; None and NaN as a dash."""
+    """Format ratios in per cent; None and NaN as a dash."""
     return [f'{100 * value:.1f} %' if np.isfinite(value) else '–' for value in floats(values)]
 
 
 def points(gain: float) -> str:
-    """A difference of ratios in points of a per cent."""
+    """Format a difference of ratios in percentage points."""
     return f'{100 * gain:+.1f}' if np.isfinite(gain) else '–'
 
 
 def floats(values: Iterable[float | None]) -> np.ndarray:
-    """Values as floats, None as NaN."""
+    """Convert values to floats, None to NaN."""
     return np.array([np.nan if value is None else value for value in values], dtype=float)
 
 
 def ratios(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sums by counts of the same shape; NaN where nothing was counted."""
+    """Divide sums by counts of the same shape; NaN where the count is 0."""
     return np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)

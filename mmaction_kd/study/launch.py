@@ -2,7 +2,7 @@
 
 A run is one or more commands of tools/, each in its own process; what they print goes to the run's
 ``log.txt``. A run that fails does not stop the others. Killed, at any time, and started again, the
-study goes on: a training from its last checkpoint, the rest from the last command that was done.
+study is resumed: a training from its last checkpoint, the rest from the last finished command.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.check_config import ConfigCheck
 from mmaction_kd.study.plan import PLACEHOLDER, Run
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 ERROR = re.compile(r'(\[rank\d+\]: )?[\w.]*(Error|Exception|Interrupt|Exit)\b.*:')
 NO_METRICS = ('step', 'after_iter', 'time', 'data_time')
 
 
 class RunFailed(Exception):
-    """A run can't be finished; the message says why."""
+    """A run can't be finished; the message has the reason."""
 
 
 class Launcher:
@@ -50,7 +50,7 @@ class Launcher:
         jobs: runs at a time.
         gpus: what ``CUDA_VISIBLE_DEVICES`` may name, shared out among the jobs; empty where there
             are none.
-        say: where progress goes, a line at a time.
+        log: called with each line of progress.
         fork: fork each run from this process instead of starting it anew through dist_train.sh,
             which takes seconds; of one device only.
     """
@@ -62,7 +62,7 @@ class Launcher:
         devices: int = 1,
         jobs: int = 1,
         gpus: tuple[str, ...] = (),
-        say: Say = print,
+        log: Log = print,
         fork: bool = False,
     ) -> None:
         check_range('study', 'devices', devices, 1)
@@ -77,12 +77,12 @@ class Launcher:
                 f'{len(gpus)}; lower --jobs or --devices.'
             )
         self.tools, self.here = tools, here
-        self.devices, self.jobs, self.gpus, self.say = devices, jobs, gpus, say
+        self.devices, self.jobs, self.gpus, self.log = devices, jobs, gpus, log
         self._checks = ConfigCheck()
         self.fork = fork
 
     def do(self, runs: list[Run], root: Path) -> dict[str, str]:
-        """Do the runs that are not done, those that they need first.
+        """Do the unfinished runs, after those that they depend on.
 
         Args:
             runs: of a study, in order.
@@ -104,15 +104,15 @@ class Launcher:
             reason = stale(run)
             if reason:
                 failed[run.name] = reason
-                self.say(f'{run.name}: {reason}')
+                self.log(f'{run.name}: {reason}')
             elif run.result() is None and (fault := self._fault(run)):
                 failed[run.name] = fault
-                self.say(f'{run.name}: FAILED before it began, {fault}')
+                self.log(f'{run.name}: FAILED before it began, {fault}')
             elif run.result() is None:
                 missing.append(run)
         done_before = len(runs) - len(missing) - len(failed)
         total, active = len(missing), dict[int, _Active]()
-        self.say(f'{len(runs)} runs, {done_before} done before, {total} to do')
+        self.log(f'{len(runs)} runs, {done_before} done before, {total} to do')
         finished = 0
         try:
             while missing or active:
@@ -135,9 +135,9 @@ class Launcher:
                     head = f'[{finished}/{total}] {current.run.name}'
                     if outcome:
                         failed[current.run.name] = outcome
-                        self.say(f'{head}: FAILED, {outcome}\n{current.reason()}')
+                        self.log(f'{head}: FAILED, {outcome}\n{current.reason()}')
                     else:
-                        self.say(f'{head}: {_headline(current.run)}, {current.seconds():.0f} s')
+                        self.log(f'{head}: {_headline(current.run)}, {current.seconds():.0f} s')
                 time.sleep(0.1)
         finally:
             for current in active.values():
@@ -145,7 +145,7 @@ class Launcher:
         return failed
 
     def _fault(self, run: Run) -> str | None:
-        """What is wrong in a run's config; files that other runs will make are not looked for."""
+        """Return the error in a run's config; files that other runs will make are not checked."""
         trained = run.test_of or run
         pending = [str(need.folder) for need in (*run.needs, *trained.needs) if not need.result()]
         if trained.config is None or any(place in trained.config for place in pending):
@@ -244,11 +244,11 @@ class _Active:
         self.begun = time.time()
 
     def seconds(self) -> float:
-        """Since it began."""
+        """Return the seconds since the start."""
         return time.time() - self.begun
 
     def advance(self) -> str | None:
-        """Go on where a command has ended: None while it runs, '' when done, else what failed."""
+        """Start the next command: None while one runs, '' when all are done, else what failed."""
         if self.process is not None:
             code = self.process.poll()
             if code is None:
@@ -275,9 +275,9 @@ class _Active:
         return None
 
     def reason(self) -> str:
-        """Of a run that failed: the error that it printed last, else its last lines.
+        """Return the last error line in the log of a failed run, else its last lines.
 
-        The launcher's own error, that a process of it failed, says nothing.
+        The launcher's own error, that a child process failed, is skipped.
         """
         log = self.run.folder / 'log.txt'
         lines = log.read_text(errors='replace').splitlines() if log.exists() else []
@@ -291,7 +291,7 @@ class _Active:
 
 
 def stale(run: Run) -> str | None:
-    """Why what is in a run's folder can't be gone on with; None where it can."""
+    """Return why a run's folder can't be resumed; None where it can."""
     path = run.folder / 'study_run.json'
     if not path.exists():
         return None
@@ -324,13 +324,13 @@ def saves_apart(cfg: Config, name: str) -> None:
 
 
 def last_validation(work: Path) -> dict[str, float]:
-    """What the last validation of a training found; empty where there was none."""
+    """Return the metrics of the last validation; empty where there was none."""
     found = read_scalars(work).val
     return _metrics(found[-1]) if found else {}
 
 
 def newest_test(work: Path) -> dict[str, float]:
-    """The metrics of the last test in a work dir."""
+    """Return the metrics of the last test in a work dir."""
     newest = max(work.glob('*/*.json'), key=lambda path: path.parent.name)
     return _metrics(json.loads(newest.read_text()))
 

@@ -17,7 +17,7 @@ A study file is a Python config (MMEngine's, so ``_base_`` works) with
   (the last validation of the training itself); an arm may have its own;
 - ``title``, ``metric``, ``baseline``, ``paper`` ...: see :mod:`mmaction_kd.study.report`.
 
-In every string ``{name}`` stands for a value: ``{fold}``, ``{seed}``, ``{folder}`` (the run's own),
+In every string ``{name}`` is replaced: ``{fold}``, ``{seed}``, ``{folder}`` (the run's own),
 ``{config}`` (its config as it is run), ``{tools}``, ``{python}``, ``{here}`` (the folder of the
 study file; these three in commands only), any other string or number at the top level of the study
 file, and ``{arm.what}`` for what a run of another arm (of the same fold and
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where everything of the run is."""
+        """Folder of all files of the run."""
         return self.root / 'runs' / self.name
 
     @property
@@ -101,20 +101,20 @@ class Run:
 
     @property
     def scores_file(self) -> Path:
-        """What the test dumped."""
+        """Scores dumped by the test."""
         return self.folder / 'scores.pkl'
 
     @property
     def result_file(self) -> Path:
-        """Metrics; it is there when and only when the run is done."""
+        """Metrics; exists if and only if the run is done."""
         return self.folder / 'result.json'
 
     def result(self) -> dict[str, Any] | None:
-        """What the run left when it was done; None before."""
+        """Return the metrics of a finished run; None before."""
         return json.loads(self.result_file.read_text()) if self.result_file.exists() else None
 
     def build_config(self) -> Config:
-        """The config with the run's options; what it needs must be done."""
+        """Build the config with the run's options; the runs it depends on must be done."""
         trained = self.test_of or self
         assert trained.config is not None
         cfg = Config.fromfile(trained.config)
@@ -123,7 +123,7 @@ class Run:
         return cfg
 
     def fingerprint(self) -> str:
-        """What the result depends on, as a hash: the same settings, the same hash, in any folder.
+        """Hash everything the result depends on; the hash is the same in any folder.
 
         A config that another run makes is known by that run's fingerprint.
         """
@@ -182,8 +182,7 @@ class Study:
             raise ValueError(f'{self.path}: folds must be a list of strings, got {folds!r}.')
         if not is_of_type(seeds, Sequence[int]) or min(seeds) < 0:
             raise ValueError(
-                f'{self.path}: seeds must be a list of whole numbers, each at least 0, got '
-                f'{seeds!r}.'
+                f'{self.path}: seeds must be a list of integers, each at least 0, got {seeds!r}.'
             )
         for fold in folds:
             _check_folder(f'{self.path}: fold {fold!r}', fold)
@@ -203,7 +202,7 @@ class Study:
             self._add(self._run(name, fold, seed, ()))
 
     def wanted(self, arms: Iterable[str] | None = None) -> list[Run]:
-        """The runs of some arms, and those that they need, in order.
+        """Return the runs of some arms and those that they depend on, in order.
 
         Args:
             arms: names; None for all.
@@ -340,7 +339,7 @@ def _filled(value: Any, values: Mapping, needed: Any, path: Path) -> Any:
         if what is None:
             if name not in values:
                 raise ValueError(
-                    f'{path}: {{{name}}} must stand for something, got no such name in '
+                    f'{path}: {{{name}}} must be a known placeholder, got no such name in '
                     f'{sorted(values)}.'
                 )
             found = values[name]
@@ -357,7 +356,7 @@ def _filled(value: Any, values: Mapping, needed: Any, path: Path) -> Any:
         )
         return str(left[what])
 
-    whole = PLACEHOLDER.fullmatch(value)
-    if whole:
-        return replaced(whole)
+    single = PLACEHOLDER.fullmatch(value)
+    if single:
+        return replaced(single)
     return PLACEHOLDER.sub(lambda match: str(replaced(match)), value)

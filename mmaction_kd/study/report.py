@@ -1,6 +1,6 @@
 """The report of a study: tables and figures of whatever is done by now.
 
-What a study file says of it:
+Keys of a study file:
 
 - ``title``; ``metric`` of the arms, ``metrics`` for more columns, ``baseline``, ``paper`` (of an
   arm the paper's figure, or several by the metrics' labels: ``dict(top1='95.14', top5='99.68')``;
@@ -16,7 +16,7 @@ What a study file says of it:
     (as 'loss', the mean of what was logged in an epoch; a list of terms is added up), ``arms``;
   - 'scatter': ``metric`` against ``x``, a number of each arm, on an axis called ``x_label``;
   - 'surface': ``metric`` over the two options of the grid of ``arm``;
-  - 'selectivity': ``arm``, histograms of the distance to each teacher over the whole test set
+  - 'selectivity': ``arm``, histograms of the distance to each teacher over the test set
     (DTKD, Fig. 8) and over the videos of each subset, from dumped scores (``evaluate='test'``,
     ``predict_teachers``).
 """
@@ -48,7 +48,7 @@ def write_report(study: Study, failed: Mapping[str, str] | None = None) -> Path:
 
     Args:
         study: with whatever is done by now.
-        failed: why runs are not done, by name, to be told.
+        failed: reasons of unfinished runs, by name.
 
     Returns:
         The Markdown file; beside it are results.csv, a .csv of each table and a .png of each
@@ -159,7 +159,7 @@ def _tables(study: Study) -> list[dict[str, Any]]:
 
 
 def _shared_name(metrics: Sequence[str]) -> str:
-    """What a column with these metrics is called: 'acc/mean1' of acc/local_mean1, acc/svm_mean1."""
+    """Name a column with these metrics: 'acc/mean1' of acc/local_mean1, acc/svm_mean1."""
     if len(set(metrics)) == 1:
         return metrics[0]
     groups = {metric.rpartition('/')[0] for metric in metrics}

@@ -16,7 +16,7 @@ SHARED = ('fold', 'seed')
 
 
 def gather(runs: Sequence[Run]) -> pd.DataFrame:
-    """All metrics of the runs that are done.
+    """Collect all metrics of the finished runs.
 
     Args:
         runs: of a study.
@@ -41,7 +41,7 @@ def _columns(runs: Sequence[Run]) -> list[str]:
 
 
 def values_of(results: pd.DataFrame, arm: str, metric: str) -> pd.Series:
-    """One metric of one arm, by fold and seed."""
+    """Return one metric of one arm, by fold and seed."""
     chosen = results[(results['arm'] == arm) & (results['metric'] == metric)]
     return chosen.set_index(list(SHARED))['value']
 
@@ -54,7 +54,7 @@ def comparison(
     paper: Mapping[str, Any] | None = None,
     folds: int = 1,
 ) -> pd.DataFrame:
-    """The rows of a table, each against the baseline.
+    """Compute the rows of a table, each against the baseline.
 
     Args:
         results: see :func:`gather`.
@@ -115,7 +115,7 @@ def comparison(
 
 
 def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name: str = '') -> str:
-    """A comparison as a Markdown table; accuracies in percent.
+    """Format a comparison as a Markdown table; accuracies in percent.
 
     Args:
         table: see :func:`comparison`.
@@ -146,17 +146,17 @@ def markdown(table: pd.DataFrame, metric: str, baseline: str | None, paper_name:
 
 
 def is_accuracy(metric: str) -> bool:
-    """Whether it is a ratio that is shown in percent."""
+    """Whether a metric is a ratio that is shown in percent."""
     return metric.startswith('acc/')
 
 
 def label(metric: str) -> str:
-    """What a metric is called in a heading."""
+    """Return the heading of a metric."""
     return metric.removeprefix('acc/')
 
 
 def _shown(metric: str) -> Callable[[float, str], str]:
-    """How a metric is written: accuracies in percent."""
+    """Format a metric; accuracies in percent."""
     if is_accuracy(metric):
         return lambda value, sign: f'{100 * value:{sign}.1f}'
     return lambda value, sign: f'{value:{sign}.3g}'

@@ -12,7 +12,7 @@ from mmaction_kd.evaluation.dumped_scores import load_scores
 
 
 def teacher_distances(path: Path, subsets: Subsets) -> dict[str, dict[str, list[float]]]:
-    """``KL(T‖S)`` of every test video to every teacher, as SelectivityMetric measures it.
+    """Compute ``KL(T‖S)`` of every test video to every teacher, as SelectivityMetric does.
 
     Args:
         path: a dump of a distiller's test with ``predict_teachers=True``.

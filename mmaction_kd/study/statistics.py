@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 def paired_difference(
     differences: Sequence[float], folds: int = 1, confidence: float = 0.95
 ) -> Difference:
-    """Mean difference over pairs of runs, with its confidence interval.
+    """Compute the mean difference over pairs of runs, with its confidence interval.
 
     With J folds and n = J · seeds pairs, ``d̄ ± t_{n−1} s sqrt(1/n + n_test/n_train)``: the training
     sets of two folds overlap, and the seeds of one fold share all their videos, so that the plain
@@ -70,5 +70,5 @@ def paired_difference(
 
 
 def spread(values: Sequence[float]) -> float:
-    """Sample standard deviation; NaN for less than two values."""
+    """Compute the sample standard deviation; NaN for fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

@@ -1,14 +1,14 @@
-"""Pictures of what a model saw in a video, and what it made of it."""
+"""Pictures of a prediction: input frames, Grad-CAM, attention and scores of one video."""
 
 from mmaction_kd.visualization.explain_video import VideoPicture, explain_video
 from mmaction_kd.visualization.filmstrip import figure_pixels, filmstrip_figure, png_bytes
 from mmaction_kd.visualization.frame_attention import cls_row, record_cls_rows
 from mmaction_kd.visualization.grad_cam import grad_cam, last_map_layer
 from mmaction_kd.visualization.picture_name import picture_name
-from mmaction_kd.visualization.seen_frames import SeenClip, keep_origin, seen_clip
+from mmaction_kd.visualization.shown_frames import ShownClip, keep_origin, shown_clip
 
 __all__ = [
-    'SeenClip',
+    'ShownClip',
     'VideoPicture',
     'cls_row',
     'explain_video',
@@ -20,5 +20,5 @@ __all__ = [
     'picture_name',
     'png_bytes',
     'record_cls_rows',
-    'seen_clip',
+    'shown_clip',
 ]

@@ -1,8 +1,8 @@
-"""What a model saw in one video, what it made of it, and how: the content of a picture."""
+"""The content of a picture: the frames a model saw in one video, and the scores it gave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,43 +13,40 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmaction_kd.models.backbones.vtn import VTN
-from mmaction_kd.models.distillers import DualTeacherDistiller
-from mmaction_kd.models.recognizers import MBDRecognizer
 from mmaction_kd.models.submodels.view_logits import view_logits
 from mmaction_kd.visualization.frame_attention import record_cls_rows
 from mmaction_kd.visualization.grad_cam import grad_cam, last_map_layer
-from mmaction_kd.visualization.seen_frames import SeenClip, one_view, seen_clip
+from mmaction_kd.visualization.shown_frames import ShownClip, one_view, shown_clip
 
 Inputs = Tensor | Mapping[str, Tensor]
 
 
-class Viewer(NamedTuple):
-    """A recognizer that looks at clips of its own: a pathway, a student, or the model itself."""
+class Part(NamedTuple):
+    """A recognizer of the model."""
 
-    name: str
-    key: str | None
-    """Of its clips in the model's inputs; None where all see the same."""
+    input_key: str | None
+    """Key of its clips in the model's inputs; None if these are no dict."""
     recognizer: BaseModel
 
 
 @dataclass
-class Look:
-    """What one recognizer saw in one view, and what of it counted.
+class RecognizerView:
+    """One view of one recognizer, with Grad-CAM and attention.
 
     Args:
-        name: whose, such as 'Local pathway'.
-        clip: the view.
-        heat: Grad-CAM of the answer, as a share of its maximum, (T, H, W); zeros where nothing
-            speaks for it. None: none was made.
-        heat_words: of which layer, or why there is none.
+        name: of the recognizer, such as 'Local pathway'.
+        clip: its frames.
+        heat: Grad-CAM of the answer divided by its maximum, (T, H, W); zeros where nothing supports
+            the answer. None: not computed.
+        heat_note: layer of the Grad-CAM, or why there is none.
         attention: of [CLS] to itself and to each frame, mean over the heads, (layers, 1 + T), rows
             sum to 1. None: no VTN.
     """
 
     name: str
-    clip: SeenClip
+    clip: ShownClip
     heat: np.ndarray | None = None
-    heat_words: str = ''
+    heat_note: str = ''
     attention: np.ndarray | None = None
 
 
@@ -58,32 +55,32 @@ class Scores:
     """A distribution over the classes.
 
     Args:
-        name: whose.
+        name: of the model or part.
         values: (K,).
-        words: how it came about.
+        note: how it was computed or used.
     """
 
     name: str
     values: np.ndarray
-    words: str = ''
+    note: str = ''
 
 
 @dataclass
 class VideoPicture:
-    """What :func:`~mmaction_kd.visualization.filmstrip.filmstrip_figure` draws.
+    """Input of :func:`~mmaction_kd.visualization.filmstrip.filmstrip_figure`.
 
     Args:
         title: of the video.
-        looks: one a recognizer.
-        scores: the final one last.
+        views: one for each recognizer.
+        scores: the final ones last.
         classes: K names.
-        truths: indices of the true classes; none if not known.
-        answer: index of the model's class.
-        notes: what else is to be said.
+        truths: indices of the true classes; empty if unknown.
+        answer: index of the predicted class.
+        notes: lines below the figure.
     """
 
     title: str
-    looks: list[Look]
+    views: list[RecognizerView]
     scores: list[Scores]
     classes: list[str]
     truths: tuple[int, ...]
@@ -91,21 +88,19 @@ class VideoPicture:
     notes: list[str] = field(default_factory=list)
 
 
-def viewers(model: BaseModel) -> list[Viewer]:
-    """Who looks at clips.
+def parts_of(model: BaseModel) -> dict[str, Part]:
+    """Return the recognizers that see the inputs at test, by name.
 
     Args:
-        model: an MBDRecognizer, a DualTeacherDistiller (of which it is the student), or an
+        model: with a method ``parts()``, such as MBDRecognizer and DualTeacherDistiller, or any
             MMAction2 recognizer.
 
     Returns:
-        The recognizers.
+        At least one; 'model' is an MMAction2 recognizer itself.
     """
-    if isinstance(model, MBDRecognizer):
-        return [Viewer(name, f'{name}_pathway', own) for name, own in model.pathways.items()]
-    if isinstance(model, DualTeacherDistiller):
-        return [Viewer('student', 'student', model.student)]
-    return [Viewer('model', None, model)]
+    if not hasattr(model, 'parts'):
+        return {'model': Part(None, model)}
+    return {name: Part(*part) for name, part in model.parts().items()}
 
 
 def explain_video(
@@ -118,23 +113,23 @@ def explain_video(
     with_grad_cam: bool = True,
     view: int | None = None,
 ) -> VideoPicture:
-    """Say what a model saw in a video and how it came to its answer.
+    """Collect the frames, scores, Grad-CAM and attention of a prediction.
 
-    The frames are the very ones that the pipeline packed. The scores are of all views, as predicted
-    by the model; Grad-CAM (of the answer, in every recognizer, so that they can be compared) and
-    attention are of the one view that is shown.
+    The frames are the ones that the pipeline packed. The scores are the model's own, over all
+    views. Grad-CAM and attention are of the one view that is shown. Grad-CAM is of the predicted
+    class in every recognizer, so that they can be compared.
 
     Args:
-        model: see :func:`viewers`.
+        model: see :func:`parts_of`.
         inputs: of the one video, as its pipeline packed them: uint8, (V, C, T, H, W), or
             (V·T, C, H, W) for a Recognizer2D; or a dict of such.
         sample: the model's prediction, with the pipeline's metainfo (see
-            :func:`~mmaction_kd.visualization.seen_frames.keep_origin`).
+            :func:`~mmaction_kd.visualization.shown_frames.keep_origin`).
         title: of the video.
         classes: K names; default their numbers.
-        target_layers: layers for Grad-CAM by the viewer's name, 'local', 'global', 'student' or
-            'model'; of others :func:`~mmaction_kd.visualization.grad_cam.last_map_layer`.
-        with_grad_cam: whether to differentiate.
+        target_layers: layers for Grad-CAM by the part's name; for others
+            :func:`~mmaction_kd.visualization.grad_cam.last_map_layer`.
+        with_grad_cam: whether to compute Grad-CAM.
         view: which to show; default the central one.
 
     Returns:
@@ -157,34 +152,35 @@ def explain_video(
             f'{len(names)}; give all in the order of the labels.'
         )
     layers = dict(target_layers or {})
-    who = viewers(model)
-    if unknown := layers.keys() - {viewer.name for viewer in who}:
+    parts = parts_of(model)
+    if unknown := layers.keys() - parts:
         raise ValueError(
-            f'explain_video: target_layers must be of {[viewer.name for viewer in who]}, got '
-            f'{sorted(unknown)}.'
+            f'explain_video: target_layers must be of {list(parts)}, got {sorted(unknown)}.'
         )
-    if isinstance(model, MBDRecognizer):
-        who = [viewer for viewer in who if viewer.name in _that_ran(model, sample)]
+    scored = _scored(parts, sample)
+    # A gate may have skipped a pathway. A single part has no scores beside the model's own.
+    parts = {name: part for name, part in parts.items() if name in scored or not scored}
     answer = int(score.argmax())
-    seen = {viewer.name: _seen(viewer, inputs, sample, view) for viewer in who}
-    normalised = _normalised(model, inputs, sample, who, seen)
+    clips = {name: _shown(part, inputs, sample, view) for name, part in parts.items()}
+    normalised = _normalised(model, inputs, sample, parts, clips)
     return VideoPicture(
         title=title,
-        looks=[
-            _look(viewer, seen[viewer.name], normalised[viewer.name], answer, layer, with_grad_cam)
-            for viewer in who
-            for layer in [layers.get(viewer.name)]
+        views=[
+            _view(
+                name, part, clips[name], normalised[name], answer, layers.get(name), with_grad_cam
+            )
+            for name, part in parts.items()
         ],
-        scores=_scores(model, sample, names, answer),
+        scores=_scores(model, scored, sample, answer),
         classes=names,
         truths=true_classes(sample),
         answer=answer,
-        notes=_notes(model, sample),
+        notes=_notes(model, scored, sample),
     )
 
 
 def true_classes(sample: ActionDataSample) -> tuple[int, ...]:
-    """The label or labels of a sample; none where it has no label, or −1 instead of one.
+    """Return the labels of a sample; none where it has no label or −1.
 
     Args:
         sample: with ``gt_label``, (1,), or (K,) of a video of several classes, or without.
@@ -204,123 +200,143 @@ def _own(inputs: Inputs, key: str | None) -> Tensor:
     return inputs if isinstance(inputs, Tensor) else inputs[key]  # type: ignore[index]
 
 
-def _seen(viewer: Viewer, inputs: Inputs, sample: ActionDataSample, view: int | None) -> SeenClip:
+def _shown(part: Part, inputs: Inputs, sample: ActionDataSample, view: int | None) -> ShownClip:
     metainfo = sample.metainfo
-    own = metainfo.get('pathways', {}).get(viewer.key, metainfo)
-    return seen_clip(_own(inputs, viewer.key), own, view)
+    own = metainfo.get('pathways', {}).get(part.input_key, metainfo)
+    return shown_clip(_own(inputs, part.input_key), own, view)
 
 
 def _normalised(
     model: BaseModel,
     inputs: Inputs,
     sample: ActionDataSample,
-    who: Sequence[Viewer],
-    seen: Mapping[str, SeenClip],
+    parts: Mapping[str, Part],
+    clips: Mapping[str, ShownClip],
 ) -> dict[str, Tensor]:
     """The views that are shown, by the model's own preprocessor, on its device."""
     if isinstance(inputs, Tensor):
-        shown: Tensor | dict = one_view(inputs, seen[who[0].name])
+        shown: Tensor | dict = one_view(inputs, next(iter(clips.values())))
     else:
-        clips = {viewer.key: seen[viewer.name] for viewer in who}
-        shown = {k: one_view(x, clips[k]) if k in clips else x for k, x in inputs.items()}
+        by_key = {part.input_key: clips[name] for name, part in parts.items()}
+        shown = {k: one_view(x, by_key[k]) if k in by_key else x for k, x in inputs.items()}
     batch = [shown] if isinstance(shown, Tensor) else {k: [x] for k, x in shown.items()}
     done = model.data_preprocessor(dict(inputs=batch, data_samples=[sample.clone()]), False)
-    return {viewer.name: _own(done['inputs'], viewer.key) for viewer in who}
+    return {name: _own(done['inputs'], part.input_key) for name, part in parts.items()}
 
 
-def _look(
-    viewer: Viewer,
-    clip: SeenClip,
+def _view(
+    name: str,
+    part: Part,
+    clip: ShownClip,
     normalised: Tensor,
     answer: int,
     layer: str | None,
     with_grad_cam: bool,
-) -> Look:
-    of_mbd = viewer.key not in (None, 'student')
-    look = Look(f'{viewer.name.capitalize()}{" pathway" if of_mbd else ""}', clip)
-    recognizer = viewer.recognizer
+) -> RecognizerView:
+    title = part.input_key or name
+    view = RecognizerView(title.replace('_', ' ').capitalize(), clip)
+    recognizer = part.recognizer
     if any(isinstance(module, VTN) for module in recognizer.modules()):
         with record_cls_rows(recognizer) as rows, torch.no_grad():
             view_logits(recognizer, normalised, test_mode=True)
         # (layers, B = 1, heads, 1 + T) -> (layers, 1 + T)
-        look.attention = torch.stack(rows)[:, 0].mean(1).float().cpu().numpy()
+        view.attention = torch.stack(rows)[:, 0].mean(1).float().cpu().numpy()
     if not with_grad_cam:
-        return look
+        return view
     layer = layer or last_map_layer(recognizer, normalised)
     if layer is None:
         backbone = recognizer.backbone
         if isinstance(backbone, VTN):
             backbone = backbone.spatial_backbone
-        look.heat_words = f'no Grad-CAM: a {type(backbone).__name__} has no feature maps at its end'
-        return look
+        view.heat_note = f'no Grad-CAM: a {type(backbone).__name__} has no feature maps at its end'
+        return view
     heat = grad_cam(recognizer, normalised, layer, answer).cpu().numpy()
-    look.heat = heat / (heat.max() or 1.0)
-    look.heat_words = layer
-    return look
+    view.heat = heat / (heat.max() or 1.0)
+    view.heat_note = layer
+    return view
+
+
+def _scored(names: Iterable[str], sample: ActionDataSample) -> list[str]:
+    """Names of the parts or teachers whose scores the prediction has."""
+    return [name for name in names if f'{name}_score' in sample]
 
 
 def _scores(
-    model: BaseModel, sample: ActionDataSample, classes: Sequence[str], answer: int
+    model: BaseModel, pathways: Sequence[str], sample: ActionDataSample, answer: int
 ) -> list[Scores]:
-    found = []
     final = Scores('Answer', _numpy(sample.pred_score))
-    if isinstance(model, MBDRecognizer):
-        terms = []
-        weighted = _is_weighted_sum(model, sample)
-        for name in _that_ran(model, sample):
-            words = f'dominance {sample.get(f"{name}_dominance").item():.3f}'
-            if weighted:
-                weight = sample.get(f'{name}_weight').item()
-                words += f', weight {weight:.2f}'
-                terms.append(f'{weight:.2f} × {name}')
-            values = _numpy(sample.get(f'{name}_score'))
-            found.append(Scores(f'{name.capitalize()} pathway', values, words))
+    if pathways:
+        found = _pathway_scores(pathways, sample)
         final.name = 'Fused: the answer'
-        final.words = ' + '.join(terms) or f'by {type(model.fusion_head).__name__}, no weighted sum'
-    if isinstance(model, DualTeacherDistiller):
+        final.note = f'by {type(model.fusion_head).__name__}, no weighted sum'
+        if _is_weighted_sum(pathways, sample):
+            final.note = ' + '.join(f'{_weight(name, sample):.2f} × {name}' for name in pathways)
+    elif hasattr(model, 'teachers'):
         final.name = 'Student: the answer'
         truths = true_classes(sample)
-        decisive = torch.tensor([truths[0] if truths else answer])
-        decisive = decisive.to(sample.pred_score.device)
-        responsible = model.distill_loss.responsible(decisive)
-        for name in model.teachers:
-            if f'{name}_score' in sample:
-                words = 'responsible' if responsible[name] else 'not responsible'
-                whose = 'true class' if truths else 'answer'
-                words = f'{words} for the {whose}'
-                values = _numpy(sample.get(f'{name}_score'))
-                found.append(Scores(f'Teacher: {name}', values, words))
+        target = torch.tensor([truths[0] if truths else answer], device=sample.pred_score.device)
+        responsible = model.distill_loss.responsible(target)
+        found = _teacher_scores(responsible, sample, 'true class' if truths else 'answer')
         if not found:
             [name] = [name for name, mask in responsible.items() if mask]
-            final.words = f'teacher responsible: {name}'
+            final.note = f'teacher responsible: {name}'
+    else:
+        found = []
     return [*found, final]
 
 
-def _that_ran(model: MBDRecognizer, sample: ActionDataSample) -> list[str]:
-    """The pathways that saw the video; a gate may have spared the global one."""
-    return [name for name in model.pathways if f'{name}_score' in sample]
+def _pathway_scores(names: Sequence[str], sample: ActionDataSample) -> list[Scores]:
+    found = []
+    weighted = _is_weighted_sum(names, sample)
+    for name in names:
+        note = f'dominance {sample.get(f"{name}_dominance").item():.3f}'
+        if weighted:
+            note += f', weight {_weight(name, sample):.2f}'
+        score = _numpy(sample.get(f'{name}_score'))
+        found.append(Scores(f'{name.capitalize()} pathway', score, note))
+    return found
 
 
-def _is_weighted_sum(model: MBDRecognizer, sample: ActionDataSample) -> bool:
-    """Whether equation (14) holds; other fusions tell weights, too, that have no part in it."""
+def _teacher_scores(
+    responsible: Mapping[str, Tensor], sample: ActionDataSample, target: str
+) -> list[Scores]:
+    return [
+        Scores(
+            f'Teacher: {name}',
+            _numpy(sample.get(f'{name}_score')),
+            f'{"responsible" if responsible[name] else "not responsible"} for the {target}',
+        )
+        for name in _scored(responsible, sample)
+    ]
+
+
+def _weight(name: str, sample: ActionDataSample) -> float:
+    return sample.get(f'{name}_weight').item()
+
+
+def _is_weighted_sum(names: Sequence[str], sample: ActionDataSample) -> bool:
+    """Whether equation (14) holds; other fusions report weights that they do not use."""
     terms = [
-        sample.get(f'{h}_weight').to(sample.pred_score) * sample.get(f'{h}_score')
-        for h in _that_ran(model, sample)
+        sample.get(f'{name}_weight').to(sample.pred_score) * sample.get(f'{name}_score')
+        for name in names
     ]
     return torch.allclose(torch.stack(terms).sum(0), sample.pred_score, atol=1e-3)
 
 
-def _notes(model: BaseModel, sample: ActionDataSample) -> list[str]:
-    if isinstance(model, MBDRecognizer):
-        words = 'Dominance says how sure a pathway is, from its scores alone'
-        if model.fusion_head.weights_by_dominance and _is_weighted_sum(model, sample):
-            words += '; the surer one has the larger weight in the fused scores'
-        notes = [f'{words}.']
-        if 'global_score' not in sample:
+def _notes(model: BaseModel, pathways: Sequence[str], sample: ActionDataSample) -> list[str]:
+    if pathways:
+        note = 'Dominance is the confidence of a pathway, computed from its scores'
+        if model.fusion_head.weights_by_dominance and _is_weighted_sum(pathways, sample):
+            note += '; the more confident one has the larger weight in the fused scores'
+        notes = [f'{note}.']
+        if skipped := parts_of(model).keys() - set(pathways):
             gate = model.fusion_head.gate
-            notes.append(f'The global pathway did not run: local dominance is at least {gate:.4g}.')
+            notes.append(
+                f'The {", ".join(skipped)} pathway did not run: local dominance is at least '
+                f'{gate:.4g}.'
+            )
         return notes
-    if isinstance(model, DualTeacherDistiller):
+    if hasattr(model, 'teachers'):
         return [
             'In training the student learned each class from the teacher that is responsible for '
             "it; the answer is the student's alone."

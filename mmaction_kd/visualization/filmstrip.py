@@ -1,4 +1,4 @@
-"""Draw what a model saw in a video: frames, Grad-CAM, attention and scores in one figure."""
+"""Draw a prediction: frames, Grad-CAM, attention and scores in one figure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from mmaction_kd.figures.palette import ROLES
-from mmaction_kd.visualization.explain_video import Look, Scores, VideoPicture
-from mmaction_kd.visualization.seen_frames import SeenClip
+from mmaction_kd.visualization.explain_video import RecognizerView, Scores, VideoPicture
+from mmaction_kd.visualization.shown_frames import ShownClip
 
 DPI = 100
 WIDTH = 16.0  # inches, as all lengths here
@@ -35,7 +35,7 @@ MARKERS = 'ovs'  # of the layers before the last; of more, their mean is drawn
 
 
 def plain(text: str, longest: int = 110) -> str:
-    """Text that is safe to draw: one line, of visible characters, not too long.
+    """Make text safe to draw: one line of printable characters, not too long.
 
     Args:
         text: whatever a file or a class is called.
@@ -52,7 +52,7 @@ def plain(text: str, longest: int = 110) -> str:
 
 
 def filmstrip_figure(picture: VideoPicture) -> Figure:
-    """Draw the picture.
+    """Draw a picture.
 
     From top to bottom: the video and the answer; where in the video the frames are; for each
     recognizer its frames, Grad-CAM over them, and below them, aligned in time, the attention of a
@@ -69,9 +69,9 @@ def filmstrip_figure(picture: VideoPicture) -> Figure:
     """
     page = _Page()
     _draw_title(page, picture)
-    _draw_timeline(page, picture.looks)
-    for look in picture.looks:
-        _draw_look(page, look, _colour(look.name), picture.classes[picture.answer])
+    _draw_timeline(page, picture.views)
+    for view in picture.views:
+        _draw_view(page, view, _colour(view.name), picture.classes[picture.answer])
     _draw_scores(page, picture)
     for note in picture.notes:
         page.write(plain(note, 200), color=GREY, fontsize=10)
@@ -79,14 +79,14 @@ def filmstrip_figure(picture: VideoPicture) -> Figure:
 
 
 def figure_pixels(figure: Figure) -> np.ndarray:
-    """The figure as an image, (H, W, 3), RGB, uint8."""
+    """Render a figure as an image, (H, W, 3), RGB, uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
-    """An image (H, W, 3) as the content of a PNG file."""
+    """Encode an image (H, W, 3) as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, 'png')
     return buffer.getvalue()
@@ -102,7 +102,7 @@ class _Page:
         self._texts: list[tuple[float, float, str, dict]] = []
 
     def axes(self, x: float, width: float, height: float, down: float = 0.0) -> Axes:
-        """Axes at x, ``down`` below where the page stands, which it does not move."""
+        """Add axes at x, ``down`` below the current position, without moving it."""
         new = self._figure.add_axes((0, 0, 1, 1), label=str(len(self._axes)))
         self._axes.append((new, (x, self.y + down, width, height)))
         return new
@@ -112,12 +112,12 @@ class _Page:
         self._texts.append((x, y, text, style))
 
     def write(self, text: str, fontsize: int, **style: object) -> None:
-        """A line at the left, below what is there."""
+        """Add a line of text at the left, below the current content."""
         self.text(0.3, self.y, text, fontsize=fontsize, **style)
         self.y += 1.55 * fontsize / 72
 
     def figure(self) -> Figure:
-        """The figure, as high as what is on it."""
+        """Build the figure, as high as its content."""
         height = self.y + 0.15
         self._figure.set_size_inches(WIDTH, round(height * DPI) / DPI)
         for axes, (x, y, w, h) in self._axes:
@@ -139,27 +139,27 @@ def _draw_title(page: _Page, picture: VideoPicture) -> None:
     page.y += 0.1
 
 
-def _draw_timeline(page: _Page, looks: Sequence[Look]) -> None:
-    """One line a recognizer: which frames of the video it sees in the view that is shown."""
-    known = [look for look in looks if look.clip.total_frames]
+def _draw_timeline(page: _Page, views: Sequence[RecognizerView]) -> None:
+    """Mark the frames of the shown view in the video, a line for each recognizer."""
+    known = [view for view in views if view.clip.total_frames]
     if not known:
         page.write(
-            'Where in the video the frames are is not known: its pipeline did not pack it.',
+            'Positions of the frames in the video are unknown: the pipeline did not pack them.',
             color=GREY,
             fontsize=10,
         )
         return
-    page.write('Where in the video the frames below are', fontsize=10, color=GREY)
+    page.write('Positions of the frames below in the video', fontsize=10, color=GREY)
     height = 0.22 * len(known)
     axes = page.axes(LEFT, WIDTH - LEFT - RIGHT, height, down=0.05)
     clip = known[0].clip
     first, last = clip.first, clip.first + int(clip.total_frames or 1) - 1
-    for row, look in enumerate(known):
-        colour = _colour(look.name)
+    for row, view in enumerate(known):
+        colour = _colour(view.name)
         axes.barh(row, last - first + 1, 0.7, first - 0.5, color='#e8e8e8')
-        axes.barh(row, 1, 0.7, np.unique(_numbers(look.clip)) - 0.5, color=colour)
+        axes.barh(row, 1, 0.7, np.unique(_numbers(view.clip)) - 0.5, color=colour)
     axes.set(xlim=(first - 0.5, last + 0.5), ylim=(len(known) - 0.5, -0.5))
-    axes.set_yticks(range(len(known)), [look.name.removesuffix(' pathway') for look in known])
+    axes.set_yticks(range(len(known)), [view.name.removesuffix(' pathway') for view in known])
     ticks = np.unique(np.linspace(first, last, 9).round().astype(int))
     seconds = [f'\n{(tick - first) / clip.fps:.2f} s' if clip.fps else '' for tick in ticks]
     axes.set_xticks(ticks, [f'{t}{s}' for t, s in zip(ticks, seconds, strict=True)])
@@ -169,11 +169,11 @@ def _draw_timeline(page: _Page, looks: Sequence[Look]) -> None:
     page.y += height + 0.55
 
 
-def _numbers(clip: SeenClip) -> np.ndarray:
+def _numbers(clip: ShownClip) -> np.ndarray:
     return np.empty(0) if clip.numbers is None else clip.numbers
 
 
-def _words(clip: SeenClip) -> str:
+def _words(clip: ShownClip) -> str:
     count, height, width = clip.frames.shape[:3]
     words = f'{count} frames of {width} × {height} px'
     views = clip.clips * clip.crops
@@ -186,13 +186,13 @@ def _words(clip: SeenClip) -> str:
     return words
 
 
-def _draw_look(page: _Page, look: Look, colour: str, answer: str) -> None:
-    clip = look.clip
+def _draw_view(page: _Page, view: RecognizerView, colour: str, answer: str) -> None:
+    clip = view.clip
     count, height, width = clip.frames.shape[:3]
     step = -(-count // MOST_FRAMES)
     shown = np.arange(0, count, step)
-    words = _words(clip) + (f', of which every {_ordinal(step)} is drawn' if step > 1 else '')
-    page.write(plain(look.name, 24), fontsize=13, weight='bold', color=colour)
+    words = _words(clip) + (f', every {_ordinal(step)} is drawn' if step > 1 else '')
+    page.write(plain(view.name, 24), fontsize=13, weight='bold', color=colour)
     page.text(LEFT + 1.2, page.y - 0.245, words, fontsize=10, color=GREY)
     slot = min((WIDTH - LEFT - RIGHT) / len(shown), LARGEST_FRAME)
     across, down = slot * len(shown), 0.96 * slot * height / width
@@ -214,27 +214,27 @@ def _draw_look(page: _Page, look: Look, colour: str, answer: str) -> None:
         draw(axes, index, clip.frames[index])
     axes.set(xlim=limits, ylim=(0, 1))
     page.y += down + 0.04
-    if look.heat is not None:
+    if view.heat is not None:
         axes = strip('Grad-CAM')
         for index in shown:
             draw(axes, index, clip.frames[index])
-            draw(axes, index, _glow(look.heat[index]))
+            draw(axes, index, _glow(view.heat[index]))
         axes.set(xlim=limits, ylim=(0, 1))
-        if look.heat.any():
+        if view.heat.any():
             _draw_scale(page, LEFT + across + 0.12, down)
         page.y += down + 0.04
-    if look.attention is not None:
-        _draw_attention(page, look.attention, across, limits, colour)
+    if view.attention is not None:
+        _draw_attention(page, view.attention, across, limits, colour)
     _draw_frame_numbers(page, clip, shown, across, limits)
-    if look.heat is not None:
-        layer, name = plain(look.heat_words, 60), plain(answer, 40)
-        if look.heat.any():
-            words = f"Grad-CAM of {layer}, this view: the brighter, the more it speaks for '{name}'"
+    if view.heat is not None:
+        layer, name = plain(view.heat_note, 60), plain(answer, 40)
+        if view.heat.any():
+            words = f"Grad-CAM of {layer}, this view: the brighter, the more it supports '{name}'"
         else:
-            words = f"Grad-CAM of {layer}: nothing in this view speaks for '{name}'"
+            words = f"Grad-CAM of {layer}: nothing in this view supports '{name}'"
         page.write(words, fontsize=10, color=GREY)
-    elif look.heat_words:
-        page.write(plain(look.heat_words), fontsize=10, color=GREY)
+    elif view.heat_note:
+        page.write(plain(view.heat_note), fontsize=10, color=GREY)
     page.y += 0.12
 
 
@@ -282,7 +282,7 @@ def _draw_attention(
         handles += axes.plot(frames, row[1:], marker, color='black', markersize=4, alpha=0.6)
         names.append(f'{name} (to [CLS] {row[0]:.2f})')
     handles.append(axes.axhline(1 / tokens, color=GREY, linewidth=1, linestyle='--'))
-    names.append('if all counted alike')
+    names.append('uniform')
     axes.legend(
         handles,
         names,
@@ -306,7 +306,7 @@ def _draw_attention(
 
 
 def _draw_frame_numbers(
-    page: _Page, clip: SeenClip, shown: np.ndarray, across: float, limits: tuple[float, float]
+    page: _Page, clip: ShownClip, shown: np.ndarray, across: float, limits: tuple[float, float]
 ) -> None:
     axes = page.axes(LEFT, across, 0.001)
     axes.spines[:].set_visible(False)
@@ -325,18 +325,18 @@ def _draw_frame_numbers(
 
 
 def _colour(name: str) -> str:
-    """Of a pathway, a teacher, a student: that of its role in every figure."""
+    """Return the colour of a role, which is the same in every figure."""
     words = re.findall(r'\w+', name.lower())
     return next((ROLES[word] for word in words if word in ROLES), ROLES['run'])
 
 
 def _draw_scores(page: _Page, picture: VideoPicture) -> None:
-    """The best classes of each, side by side, the true ones marked."""
+    """Draw the top classes of each distribution, the true ones marked."""
     page.y += 0.05
     panels = picture.scores
     rows = max(len(_rows(scores, picture.truths)) for scores in panels)
     across = (WIDTH - 0.3) / max(len(panels), 2)
-    down = 0.55 if any(scores.words for scores in panels) else 0.32
+    down = 0.55 if any(scores.note for scores in panels) else 0.32
     height = 0.27 * rows
     top = max(1.0, *(float(scores.values.max()) for scores in panels))
     low = min(0.0, *(float(scores.values.min()) for scores in panels))
@@ -345,7 +345,7 @@ def _draw_scores(page: _Page, picture: VideoPicture) -> None:
         colour = _colour(scores.name)
         left = 0.3 + position * across
         page.text(left, page.y, plain(scores.name, 36), fontsize=13, weight='bold', color=colour)
-        page.text(left, page.y + 0.27, plain(scores.words, 48), fontsize=11)
+        page.text(left, page.y + 0.27, plain(scores.note, 48), fontsize=11)
         label_width = min(2.4, 0.5 * across)
         width = across - label_width - 0.9
         axes = page.axes(left + label_width, width, height, down)
@@ -392,7 +392,7 @@ def _draw_scores(page: _Page, picture: VideoPicture) -> None:
 
 
 def _rows(scores: Scores, truths: Sequence[int]) -> list[int]:
-    """The best classes, then the true ones that are not among them."""
+    """Return the top classes, then the true ones that are not among them."""
     best = np.argsort(-scores.values, kind='stable')[:TOP_CLASSES].tolist()
     best = [index for index in best if scores.values[index] != 0]  # outside a teacher's subset
     return best + [index for index in truths[:TOP_CLASSES] if index not in best]

@@ -1,4 +1,4 @@
-"""How much each frame counts for a VTN: the [CLS] row of its temporal attention."""
+"""Weight of each frame in a VTN: the [CLS] row of its temporal attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmaction_kd.models.backbones.longformer import LongformerAttention
 
 
 def cls_row(attention: LongformerAttention, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
-    r"""The weights with which [CLS] sums the tokens, as attention is defined.
+    r"""Compute the attention of [CLS] to each token.
 
     .. math:: p = \text{softmax}_j \big( q_0 \cdot k_j / \sqrt{d} \big), \quad
         q_0 = W_q x_0 + b_q, \quad k_j = W_k x_j + b_k

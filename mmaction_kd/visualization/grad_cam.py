@@ -4,7 +4,7 @@ Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via 
 Localization", ICCV 2017, equations (1) and (2).
 
 MMAction2's ``mmaction.utils.gradcam_utils.GradCAM`` runs on today's versions, but takes only a
-Recognizer2D or Recognizer3D as a whole, differentiates all views at once, leaves its hooks and
+Recognizer2D or Recognizer3D, differentiates all views at once, leaves its hooks and
 ``average_clips='score'`` on the model, and has no way to clips whose backbone is two-dimensional.
 """
 
@@ -48,7 +48,7 @@ def grad_cam(recognizer: BaseModel, clip: Tensor, target_layer: str, class_index
     kept: list[Tensor] = []
 
     def cut(_module: nn.Module, _args: tuple, output: object) -> object:
-        """Let the graph begin here: what is before needs no gradient."""
+        """Start the graph here: earlier layers need no gradient."""
         single = isinstance(output, (tuple, list)) and len(output) == 1
         maps = output[0] if single else output  # type: ignore[index]
         if not isinstance(maps, Tensor) or maps.dim() not in (4, 5):
@@ -94,7 +94,7 @@ def _in_time(maps: Tensor) -> Tensor:
 
 
 def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
-    """Find the layer that Grad-CAM is best taken of, by one run.
+    """Find the layer for Grad-CAM by one forward pass.
 
     It is the module of the backbone with the most channels, among such the last, that puts out maps
     of the shape of a frame: ``layer4`` of a ResNet, ``slow_path.layer4`` of a SlowFast, of a VTN
@@ -112,7 +112,7 @@ def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
     found: list[tuple[str, int]] = []  # path and channels, in the order in which they end
     last_is_tokens = False
 
-    def look(path: str, output: object) -> None:
+    def record(path: str, output: object) -> None:
         nonlocal last_is_tokens
         if not isinstance(output, Tensor):
             return
@@ -127,7 +127,7 @@ def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
 
     handles = [
         module.register_forward_hook(
-            lambda _module, _args, output, path=f'{root}.{name}': look(path, output)
+            lambda _module, _args, output, path=f'{root}.{name}': record(path, output)
         )
         for name, module in find_module(recognizer, root).named_modules()
         if name

@@ -7,11 +7,11 @@ LONGEST = 60  # characters of four bytes at most; file systems take 255 bytes, s
 
 
 def picture_name(video: str, number: int | None = None) -> str:
-    """Name a picture after its video; it stays in the folder that it is put into.
+    """Name a picture after its video, without leaving its folder.
 
     Args:
         video: path or URL of the video, or of a folder of frames.
-        number: to tell videos of one name in several folders apart.
+        number: makes videos of the same name in several folders distinct.
 
     Returns:
         A file name without suffix, of letters, digits, `_`, `-` and `.`, not beginning with a dot.

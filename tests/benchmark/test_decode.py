@@ -47,7 +47,7 @@ def test_both_sides_decode_the_same_frames(tiny_video, monkeypatch, pipeline):
 
     monkeypatch.setattr(PathwayPipelines, '_sample', recorded)
     decode.run(args)
-    assert len(sides) == 2  # up to Decode, and the whole
+    assert len(sides) == 2  # up to Decode, and all of it
     for ours, _, _ in sides:
         ours()
     assert [sorted(clips) for clips in seen] == [['global_pathway', 'local_pathway']] * 2

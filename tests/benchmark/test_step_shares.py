@@ -20,7 +20,7 @@ def scope():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that goes on by 1 s whenever it is looked at."""
+    """A clock that advances by 1 s with each reading."""
     ticks = iter(range(1000))
     monkeypatch.setattr(step_shares.time, 'perf_counter', lambda: float(next(ticks)))
     return Clock('cpu')

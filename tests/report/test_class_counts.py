@@ -60,10 +60,10 @@ def two_ranks(monkeypatch):
         """mine.reduced() while the other rank asks, too; ``part`` holds the tables of a rank."""
         theirs = dict(getattr(other, part))
         shapes = {key: tuple(table.shape) for key, table in theirs.items()}
-        told = iter([other.names, shapes] if part == 'sums' else [shapes])
+        received = iter([other.names, shapes] if part == 'sums' else [shapes])
 
         def gather(value):
-            return [value, next(told)]
+            return [value, next(received)]
 
         order = iter(sorted(getattr(mine, part).keys() | theirs.keys()))
 
@@ -83,14 +83,14 @@ def two_ranks(monkeypatch):
 
 def test_two_ranks_are_one(two_ranks):
     rounds = list(batches())
-    whole = observed(rounds).reduced()
-    assert two_ranks(observed(rounds[::2]), observed(rounds[1::2]), 'sums') == whole
+    expected = observed(rounds).reduced()
+    assert two_ranks(observed(rounds[::2]), observed(rounds[1::2]), 'sums') == expected
 
 
 def test_a_rank_that_saw_nothing_takes_part(two_ranks):
-    whole = observed(batches()).reduced()
-    assert two_ranks(ObservationSums(), observed(batches()), 'sums') == whole
-    assert two_ranks(observed(batches()), ObservationSums(), 'sums') == whole
+    expected = observed(batches()).reduced()
+    assert two_ranks(ObservationSums(), observed(batches()), 'sums') == expected
+    assert two_ranks(observed(batches()), ObservationSums(), 'sums') == expected
 
 
 def predictions(number=11, weights=True):
@@ -140,10 +140,10 @@ def test_predictions_are_counted_one_by_one():
 def test_videos_that_fill_up_the_last_batch_count_once(two_ranks):
     """MMEngine's DefaultSampler gives rank r the videos r, r + 2, ... and begins again."""
     samples = predictions(11)
-    whole = counted(samples, 11).reduced()
+    expected = counted(samples, 11).reduced()
     ranks = samples[::2], samples[1::2] + samples[:1]
     mine, other = (counted(own, 11, rank, 2) for rank, own in enumerate(ranks))
-    assert two_ranks(mine, other, 'counts') == whole
+    assert two_ranks(mine, other, 'counts') == expected
 
 
 def test_a_stock_recognizers_predictions_have_no_weights():

@@ -1,4 +1,4 @@
-"""The page: what it says, what it needs, what it weighs."""
+"""The page: its content, what it needs, its size."""
 
 import re
 from html import unescape

@@ -24,14 +24,14 @@ def record(tmp_path):
 
 def cut_short(record):
     """As a process leaves it that is killed while it writes."""
-    whole = record.path.read_bytes()
-    record.path.write_bytes(whole + json.dumps(line(40)).encode()[:20])
+    complete = record.path.read_bytes()
+    record.path.write_bytes(complete + json.dumps(line(40)).encode()[:20])
 
 
 def test_a_line_that_was_cut_short_is_none(record):
-    whole = record.read()
+    complete = record.read()
     cut_short(record)
-    assert record.read() == whole == [HEADER, line(10), line(20), line(30)]
+    assert record.read() == complete == [HEADER, line(10), line(20), line(30)]
 
 
 def test_what_follows_a_cut_line_is_not_lost(record):
@@ -42,9 +42,9 @@ def test_what_follows_a_cut_line_is_not_lost(record):
 
 @pytest.mark.parametrize('garbage', [b'17\n', b'[1]\n', b'{}\n', b'\xff\xfe\n', b'\n'])
 def test_what_is_no_line_is_left_out(record, garbage):
-    whole = record.read()
+    complete = record.read()
     record.path.write_bytes(record.path.read_bytes() + garbage)
-    assert record.read() == whole
+    assert record.read() == complete
 
 
 def test_a_resumed_run_forgets_what_it_does_again(record):

@@ -42,10 +42,10 @@ def test_each_run_has_a_folder_of_its_own_in_the_work_dir(monkeypatch, tmp_path,
         (dict(folds=['../../x']), r"fold '../../x' names a folder: letters, .*; rename it"),
         (dict(folds='one'), "folds must be a list of strings, got 'one'"),
         (dict(folds=[1]), r'folds must be a list of strings, got \[1\]'),
-        (dict(seeds=['0']), r"seeds must be a list of whole numbers, .*got \['0'\]"),
+        (dict(seeds=['0']), r"seeds must be a list of integers, .*got \['0'\]"),
         (dict(seeds=[-1]), r'seeds must be .* at least 0, got \[-1\]'),
-        (dict(seeds=3), 'seeds must be a list of whole numbers'),
-        (dict(seeds=[True]), 'seeds must be a list of whole numbers'),
+        (dict(seeds=3), 'seeds must be a list of integers'),
+        (dict(seeds=[True]), 'seeds must be a list of integers'),
         (dict(arms=['a']), r"a study must have arms, a dict, got \['a'\]"),
         (dict(arms={}), 'a study must have arms, a dict, got none'),
         (dict(arms=dict(a='x')), "arm 'a' must be a dict, got 'x'"),
@@ -63,8 +63,8 @@ def test_each_run_has_a_folder_of_its_own_in_the_work_dir(monkeypatch, tmp_path,
     ],
 )
 def test_settings_of_another_kind_are_told(monkeypatch, tmp_path, content, words):
-    whole = Config({**dict(arms=dict(a=COMMAND)), **content})
-    monkeypatch.setattr(Config, 'fromfile', lambda path: whole)
+    content = Config({**dict(arms=dict(a=COMMAND)), **content})
+    monkeypatch.setattr(Config, 'fromfile', lambda path: content)
     with pytest.raises(ValueError, match=f'^study.py: {words}'):
         Study('study.py', tmp_path)
 

@@ -37,21 +37,21 @@ def study_of(tmp_path):
     return lambda text=ARMS: read_study(tmp_path, text)
 
 
-def do(study, said=None, jobs=1, fork=False):
-    say = (lambda line: None) if said is None else said.append
-    launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, say=say, fork=fork)
+def do(study, logged=None, jobs=1, fork=False):
+    log = (lambda line: None) if logged is None else logged.append
+    launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, log=log, fork=fork)
     return launcher.do(study.runs, study.work_dir)
 
 
 def test_a_run_that_fails_does_not_stop_the_others(study_of):
-    said = []
-    failed = do(study := study_of(), said)
+    logged = []
+    failed = do(study := study_of(), logged)
     assert failed['bad/seed0'].startswith('exit 3; see')
     assert failed['after_bad/seed0'] == 'needs bad/seed0'
     results = {run.arm: run.result() for run in study.runs}
     assert results['after_a']['metrics'] == {'acc/top1': 0.75}
     assert results['bad'] is results['after_bad'] is None
-    assert any('FAILED' in line and 'write.py' in line for line in said), 'its log is shown'
+    assert any('FAILED' in line and 'write.py' in line for line in logged), 'its log is shown'
 
 
 def test_what_is_done_is_not_done_again(study_of, tmp_path):
@@ -59,10 +59,10 @@ def test_what_is_done_is_not_done_again(study_of, tmp_path):
     (tmp_path / 'write.py').write_text(
         WRITE.replace('sys.argv[3]', '0').replace('sys.argv[2]', '9')
     )
-    said = []
+    logged = []
     study = study_of()
-    assert do(study, said) == {}
-    assert said[0] == '4 runs, 2 done before, 2 to do'
+    assert do(study, logged) == {}
+    assert logged[0] == '4 runs, 2 done before, 2 to do'
     metrics = [run.result()['metrics'].get('acc/top1') for run in study.runs]
     assert metrics == [0.5, 9, None, 0.75]
 

@@ -121,7 +121,7 @@ def test_the_fingerprint_of_a_config_is_that_of_its_content(tmp_path):
         ('arms = {}', 'a study must have arms'),
         ("arms = dict(a=dict(comand='x'))", r"may have .*got \['comand'\]"),
         ('arms = dict(a=dict(options={}))', 'must have a config, a command'),
-        ("arms = dict(a=dict(command='{nothing}'))", r'\{nothing\} must stand for something'),
+        ("arms = dict(a=dict(command='{nothing}'))", r'\{nothing\} must be a known placeholder'),
         ("arms = dict(a=dict(command='{b.folder}'))", "needs the arm 'b', which is not among"),
         ("arms = dict(a=dict(command='{a.folder}'))", 'circle, got a -> a'),
         ("arms = dict(a=dict(command='{a.weights}'))", "must be one of .*got 'weights'"),

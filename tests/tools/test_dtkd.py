@@ -119,8 +119,8 @@ def test_a_teacher_of_a_loss_by_classes_learns_as_the_baseline_would(dtkd, tmp_p
     assert kept == [loss[key][1], loss[key][3]]
     assert baseline.model.cls_head.loss_cls[key] == loss[key]
     name = 'weights' if key == 'samples_per_cls' else key
-    own, whole = (getattr(head.loss_cls, name) for head in (ours, theirs))
-    assert own[0] / own[1] == pytest.approx(whole[1] / whole[3])
+    own, normalised = (getattr(head.loss_cls, name) for head in (ours, theirs))
+    assert own[0] / own[1] == pytest.approx(normalised[1] / normalised[3])
 
 
 def test_numbers_that_may_be_of_the_classes_are_refused(dtkd):
@@ -140,9 +140,9 @@ def options(demo_set):
     ]
 
 
-def steps(said):
+def steps(output):
     """What was trained and tested, in order."""
-    return re.findall(r'^\$ \S*dist_(train|test).sh \S*/configs/(\w+).py', said, re.M)
+    return re.findall(r'^\$ \S*dist_(train|test).sh \S*/configs/(\w+).py', output, re.M)
 
 
 @pytest.mark.slow
@@ -163,11 +163,11 @@ def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
         subprocess.run(['pkill', '-9', '-f', str(work)], check=False)
         run.wait()
     assert steps(log.read_text())[:2] == [('train', 'baseline'), ('test', 'baseline')]
-    said = run_tool(*command, PORT='29642')
+    output = run_tool(*command, PORT='29642')
     names = ('dynamic', 'static', 'bskd', 'dtkd')
     expected = [(kind, name) for name in names for kind in ('train', 'test')]
-    assert [s for s in steps(said) if s[1] != 'baseline'] == expected
-    assert ('train', 'baseline') not in steps(said)
+    assert [s for s in steps(output) if s[1] != 'baseline'] == expected
+    assert ('train', 'baseline') not in steps(output)
     results = json.loads((work / 'results.json').read_text())
     assert list(results) == ['baseline', *names]
     for name in ('baseline', 'bskd', 'dtkd'):
@@ -246,8 +246,8 @@ def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
     settings = dict(baseline='another', subsets='q2', distill={})
     (work / 'settings.json').write_text(json.dumps(settings))
     command = ('tools/dtkd.py', STUDENT, '--work-dir', work, *options(demo_set))
-    said = run_tool(*command, code=1)
-    assert "must be gone on with as it was begun, got another ['baseline']" in said
+    output = run_tool(*command, code=1)
+    assert "with the settings it was started with, got another ['baseline']" in output
     assert [path.name for path in work.iterdir()] == ['settings.json']
 
 
@@ -298,7 +298,7 @@ def test_a_metric_that_not_all_steps_report_chooses_nothing(dtkd):
 
 
 def test_a_failing_step_stops_it(dtkd):
-    with pytest.raises(SystemExit, match=r'exit 3\); the same command goes on from there'):
+    with pytest.raises(SystemExit, match=r'exit 3\); the same command resumes there'):
         dtkd.command([sys.executable, '-c', 'raise SystemExit(3)'])
 
 

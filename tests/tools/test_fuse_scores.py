@@ -39,7 +39,7 @@ def pairs(seed, videos=40):
     """The local pathway knows classes 0 and 1, the global one 2 and 3; else each is wrong."""
     rng = np.random.default_rng(seed)
     labels = np.arange(videos) % 4
-    unsure = {'local': 0, 'global': 3}  # what it says of the other's classes
+    unsure = {'local': 0, 'global': 3}  # its scores of the other's classes
     scores = {}
     for name, known in (('local', (0, 1)), ('global', (2, 3))):
         likes = np.where(np.isin(labels, known), labels, unsure[name])
@@ -117,12 +117,12 @@ def test_the_weight_is_chosen_on_the_training_scores():
 
 
 def test_products_know_what_no_sum_does():
-    """The class is whether the pathways agree: no linear function of their scores tells it."""
+    """The class is whether the pathways agree: no linear function of their scores separates it."""
     rng = np.random.default_rng(0)
-    says = rng.integers(0, 2, (2, 200))
-    says[:, :4] = [[0, 0, 1, 1], [0, 1, 0, 1]]
-    local, global_ = (np.eye(2)[side] * 0.8 + 0.1 for side in says)
-    dump = dumped((says[0] != says[1]).astype(int), local, global_)
+    votes = rng.integers(0, 2, (2, 200))
+    votes[:, :4] = [[0, 0, 1, 1], [0, 1, 0, 1]]
+    local, global_ = (np.eye(2)[side] * 0.8 + 0.1 for side in votes)
+    dump = dumped((votes[0] != votes[1]).astype(int), local, global_)
     found = evaluate(dump, dump, ['concat', 'svm_linear', 'bilinear', 'svm_rbf'])
     assert found['acc/bilinear_top1'] == found['acc/svm_rbf_top1'] == 1
     assert max(found['acc/concat_top1'], found['acc/svm_linear_top1']) <= 0.8

@@ -59,8 +59,8 @@ def test_the_gate_of_half_the_global_compute_is_found_and_told_of_a_test(run, tm
     assert f'model.fusion_head.gate={gate!r}' in out
     for which in ('validation', 'test'):
         rows = found[which]
-        told = {k: v for k, v in rows['none passes'].items() if k != 'mean1'}
-        assert told == pytest.approx(dict(gate=0, global_share=0, gmacs=2, top1=0.5))
+        kept = {k: v for k, v in rows['none passes'].items() if k != 'mean1'}
+        assert kept == pytest.approx(dict(gate=0, global_share=0, gmacs=2, top1=0.5))
         assert rows['all pass'] == pytest.approx(
             dict(gate=1, global_share=1, gmacs=12, top1=1, mean1=1)
         )
@@ -83,7 +83,7 @@ def test_a_tolerance_buys_a_smaller_share(run, tmp_path):
 
 
 def test_gmacs_and_dominance_are_those_of_the_config(run, tmp_path):
-    """Of all views: 30 times those of one, as get_flops tells them."""
+    """Of all views: 30 times those of one, as get_flops reports them."""
     cfg = Config.fromfile(ROOT / TINY)
     cfg.model.fusion_head.dominance = dict(metric='sqeuclidean')
     cfg.dump(tmp_path / 'cfg.py')
@@ -121,15 +121,15 @@ def test_the_model_does_what_the_tool_foretold(run, tmp_path):
     run(write(tmp_path / 'v.pkl', dump), '--gmacs', 1, 1, '--out', tmp_path)
     with open(tmp_path / 'gate_curve.csv', newline='') as file:
         curve = list(csv.DictReader(file))
-    for told in curve[::6]:
-        model.fusion_head.gate = float(told['gate'])
+    for entry in curve[::6]:
+        model.fusion_head.gate = float(entry['gate'])
         inputs, samples = tiny_mbd.batch(24)
         with torch.no_grad():
             gated = model.predict(inputs, samples)
         share = np.mean(['global_score' in sample for sample in gated])
         right = [int(s.pred_label) == y for s, y in zip(gated, dump.labels, strict=True)]
-        assert share == pytest.approx(float(told['global_share']))
-        assert np.mean(right) == pytest.approx(float(told['top1']))
+        assert share == pytest.approx(float(entry['global_share']))
+        assert np.mean(right) == pytest.approx(float(entry['top1']))
 
 
 def test_what_can_not_be_told_is_refused(run, tmp_path):
@@ -138,9 +138,9 @@ def test_what_can_not_be_told_is_refused(run, tmp_path):
     alone = write(tmp_path / 'alone.pkl', dump)
     with pytest.raises(ValueError, match=r"'local' and 'global' for every video, got .*gate=None"):
         run(alone, '--gmacs', 1, 1, '--out', tmp_path)
-    whole, fewer = (write(tmp_path / f'{k}.pkl', sure_or_wrong(0, classes=k)) for k in (4, 3))
+    four, fewer = (write(tmp_path / f'{k}.pkl', sure_or_wrong(0, classes=k)) for k in (4, 3))
     with pytest.raises(ValueError, match='must be of the same classes'):
-        run(whole, fewer, '--gmacs', 1, 1, '--out', tmp_path)
+        run(four, fewer, '--gmacs', 1, 1, '--out', tmp_path)
     for change, words in (
         (dict(type='mmaction_kd.FeatureFusionHead'), 'got mmaction_kd.FeatureFusionHead'),
         (dict(dominance=dict(labels='centers')), "got labels='centers'"),
@@ -149,7 +149,7 @@ def test_what_can_not_be_told_is_refused(run, tmp_path):
         cfg.model.fusion_head.update(change)
         cfg.dump(tmp_path / 'cfg.py')
         with pytest.raises(ValueError, match=words):
-            run(whole, '--config', tmp_path / 'cfg.py', '--out', tmp_path)
+            run(four, '--config', tmp_path / 'cfg.py', '--out', tmp_path)
 
 
 @pytest.mark.parametrize(

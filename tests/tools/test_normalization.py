@@ -55,10 +55,10 @@ def expected(listed):
 
 
 def test_mean_and_std_are_numpys_with_any_number_of_processes(measure, listed):
-    said, found = measure()
+    output, found = measure()
     mean, std = expected(listed)
     assert found['mean'] == pytest.approx(mean) and found['std'] == pytest.approx(std)
-    assert f'normalization = dict(mean={[round(value, 3) for value in found["mean"]]}' in said
+    assert f'normalization = dict(mean={[round(value, 3) for value in found["mean"]]}' in output
     assert measure(3)[1] == found
 
 
@@ -69,8 +69,8 @@ def test_what_was_finished_is_not_read_again(measure, listed):
     line = dict(video=f'{path} {(stat.st_size, stat.st_mtime_ns)}', frames=FRAMES, pixels=1)
     partial = listed.with_name('found.json.partial')
     partial.write_text(json.dumps(dict(line, sums=[0] * 3, squares=[0] * 3)) + '\n{"cut')
-    said, resumed = measure()
-    assert '2 videos, 1 of them finished before' in said and resumed['mean'] != found['mean']
+    output, resumed = measure()
+    assert '2 videos, 1 of them finished before' in output and resumed['mean'] != found['mean']
     assert not partial.exists()
     partial.write_text(json.dumps(dict(line, frames=9, sums=[0] * 3, squares=[0] * 3)))
     assert measure()[1] == found
@@ -81,7 +81,7 @@ def test_an_unreadable_video_is_named_and_left_out(measure, listed):
     bad = listed.with_name('bad.mp4')
     bad.write_bytes(b'no video')
     listed.write_text(f'{listed.read_text()}\n{bad} 0')
-    said, without = measure()
-    assert f'unreadable: {bad}' in said
+    output, without = measure()
+    assert f'unreadable: {bad}' in output
     assert without['mean'] == found['mean']
     assert [name.split()[0] for name in without['unreadable']] == [str(bad)]

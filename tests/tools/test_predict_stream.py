@@ -50,12 +50,12 @@ def test_a_folder_of_videos_one_of_them_broken(student, tiny_videos, tmp_path):
     shutil.copy(tiny_videos['short'], folder / 'c.mp4')
     truth.write_text('start,end,class\n0,2.4,0\n')
     options = ('--every', 0.4, '--window', 1.2, '--high', 0, '--low', 0)
-    told = run_tool(
+    output = run_tool(
         *(TOOL, *student, folder, '--out', out, '--annotate', '--truth', truth, *options), code=1
     )
-    assert f'predict_stream: {folder}/b.mp4 must be a video that can be read' in told
-    assert f'{folder}/a.mp4: 0:02 of 0:02, 4 windows, ' in told and ' x real time' in told
-    assert 'F1 ' in told
+    assert f'predict_stream: {folder}/b.mp4 must be a video that can be read' in output
+    assert f'{folder}/a.mp4: 0:02 of 0:02, 4 windows, ' in output and ' x real time' in output
+    assert 'F1 ' in output
     assert names(out) == ['a', 'c'] and names(out / 'a') == sorted([*FILES, 'annotated.mp4'])
     spans = [(line['start'], line['end']) for line in windows(out / 'a')]
     assert spans == [(0, 1.2), (0.4, 1.6), (0.8, 2.0), (1.2, 2.4)]
@@ -69,7 +69,7 @@ def test_a_folder_of_videos_one_of_them_broken(student, tiny_videos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('options', 'told'),
+    ('options', 'output'),
     [
         (('no.mp4',), 'predict_stream: the source must be a file, .* got no.mp4'),
         (('VIDEO', '--low', '0.9'), r'low must be in \[0, 0.5\], got 0.9'),
@@ -78,14 +78,14 @@ def test_a_folder_of_videos_one_of_them_broken(student, tiny_videos, tmp_path):
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_written(
-    student, tiny_video, options, told, tmp_path, monkeypatch, capsys
+    student, tiny_video, options, output, tmp_path, monkeypatch, capsys
 ):
     options = [str(tiny_video) if option == 'VIDEO' else option for option in options]
     words = [ROOT / TOOL, ROOT / student[0], student[1], *options, '--out', tmp_path / 'out']
     monkeypatch.setattr(sys, 'argv', list(map(str, words)))
     with DefaultScope.overwrite_default_scope('mmaction'), pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / TOOL), run_name='__main__')
-    assert re.search(told, f'{ended.value} {capsys.readouterr().err}')
+    assert re.search(output, f'{ended.value} {capsys.readouterr().err}')
     assert not (tmp_path / 'out').exists()
 
 
@@ -115,10 +115,10 @@ def test_ctrl_c_leaves_complete_files(student, tiny_video, tmp_path):
     ):
         time.sleep(0.1)
     job.send_signal(signal.SIGINT)
-    told, _ = job.communicate(timeout=120)
-    assert job.returncode == 130, told
-    assert f'predict_stream: stopped; the results so far are in {out}.' in told
-    assert 'Traceback' not in told
+    output, _ = job.communicate(timeout=120)
+    assert job.returncode == 130, output
+    assert f'predict_stream: stopped; the results so far are in {out}.' in output
+    assert 'Traceback' not in output
     assert names(out) == sorted([*FILES, 'annotated.mp4'])
     rows = list(csv.DictReader((out / 'windows.csv').open()))
     assert 5 < len(windows(out)) == len(rows) < 1000

@@ -1,4 +1,4 @@
-"""A training that is killed and resumed goes on as if nothing had happened, to the last bit."""
+"""A training that is killed and resumed continues as if nothing had happened, to the last bit."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def test_resumed_after_a_kill_is_bit_equal(demo_set, tmp_path, workers):
         default_hooks__checkpoint__max_keep_ckpts=3,
         log_processor__window_size=1,
     )
-    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    uninterrupted, cut = tmp_path / 'uninterrupted', tmp_path / 'cut'
 
     def train(work_dir, *arguments):
         return 'tools/train.py', TINY, '--work-dir', work_dir, *arguments, *options
@@ -75,11 +75,11 @@ def test_resumed_after_a_kill_is_bit_equal(demo_set, tmp_path, workers):
     start = int(last.read_text().rpartition('_')[2].removesuffix('.pth')) * ITERATIONS
     assert start < EPOCHS * ITERATIONS
 
-    run_tool(*train(whole))
+    run_tool(*train(uninterrupted))
     printed = run_tool(*train(cut, '--resume'))
     assert f'resumed epoch: {start // ITERATIONS}, iter: {start}' in printed
 
-    expected, found = scalars(whole, start), scalars(cut, start)
+    expected, found = scalars(uninterrupted, start), scalars(cut, start)
     assert sorted(expected) == list(range(start + 1, EPOCHS * ITERATIONS + 1))
     for iteration, (line,) in expected.items():
         assert found[iteration][-1] == line
@@ -88,7 +88,7 @@ def test_resumed_after_a_kill_is_bit_equal(demo_set, tmp_path, workers):
     name = f'epoch_{EPOCHS}.pth'
     ours, theirs = (
         CheckpointLoader.load_checkpoint(str(folder / name), map_location='cpu')
-        for folder in (cut, whole)
+        for folder in (cut, uninterrupted)
     )
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_same(ours[part], theirs[part], part)

@@ -35,8 +35,8 @@ def test_page_of_a_run_against_another(run, tmp_path):
     baseline = write_run(tmp_path / 'baseline', [evaluation([[6, 4], [4, 6]])], name='plain')
     out, names = tmp_path / 'pages' / 'report.html', tmp_path / 'classes.txt'
     names.write_text('hinsetzen\nrennen & springen\n')
-    said = run_tool(TOOL, run, '--baseline', baseline, '--out', out, '--classes', names)
-    assert str(out) in said and 'MB' in said
+    output = run_tool(TOOL, run, '--baseline', baseline, '--out', out, '--classes', names)
+    assert str(out) in output and 'MB' in output
     html = out.read_text()
     assert 'Against plain, in the last test.' in html
     assert 'hinsetzen' in html and 'rennen &amp; springen' in html

@@ -57,8 +57,8 @@ def logged(work_dir):
 
 def test_without_kd_20_iterations_are_those_of_the_stock_student(configs, tmp_path):
     stock, ours = tmp_path / 'stock', tmp_path / 'ours'
-    said = run_tool(STOCK, 'train.py', configs / 'plain.py', '--work-dir', stock)
-    assert 'ran without mmaction_kd' in said
+    output = run_tool(STOCK, 'train.py', configs / 'plain.py', '--work-dir', stock)
+    assert 'ran without mmaction_kd' in output
     option = ('--cfg-options', 'model.distill_loss.kd_weight=0.0')
     run_tool('tools/train.py', configs / 'distilled.py', '--work-dir', ours, *option)
     assert len(logged(stock)) == 20
@@ -82,9 +82,9 @@ def test_a_distilled_checkpoint_is_tested_by_stock_mmaction(configs, tmp_path):
         name: (configs / f'{name}.py', work / 'epoch_1.pth', '--work-dir', tmp_path, '--dump', dump)
         for name, dump in dumps.items()
     }
-    said = run_tool(STOCK, 'test.py', *arguments['plain'])
-    assert 'ran without mmaction_kd' in said
-    assert 'do not match exactly' not in said
+    output = run_tool(STOCK, 'test.py', *arguments['plain'])
+    assert 'ran without mmaction_kd' in output
+    assert 'do not match exactly' not in output
     run_tool('tools/test.py', *arguments['distilled'])
     stock, ours = (pickle.loads(path.read_bytes()) for path in dumps.values())
     assert len(stock) == 4

@@ -71,9 +71,9 @@ def test_makes_checks_and_refuses(tool, config, tmp_path, monkeypatch, capsys):
 
     capsys.readouterr()
     run(tool, monkeypatch, config, '--out', out, '--check', 4)
-    said = capsys.readouterr().out
-    assert '4 of 6 views compared' in said and '0 clips are others' in said
-    assert re.search(r'static: largest difference of a logit \d\.\d\de-0[3-9], of a prob', said)
+    output = capsys.readouterr().out
+    assert '4 of 6 views compared' in output and '0 clips are others' in output
+    assert re.search(r'static: largest difference of a logit \d\.\d\de-0[3-9], of a prob', output)
     with pytest.raises(
         SystemExit, match='must agree with the teachers within 1e-12 and have their'
     ):

@@ -34,8 +34,8 @@ def run(monkeypatch, tool, *arguments):
 def test_an_argument_of_another_kind_is_told(monkeypatch, capsys, tool, others, option, value):
     with pytest.raises(SystemExit) as end:
         run(monkeypatch, tool, *others, option, value)
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert end.value.code == 2 and option in told and value in told
+    output = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 2 and option in output and value in output
 
 
 def test_a_study_of_no_jobs_is_told(monkeypatch, tmp_path):
@@ -58,7 +58,7 @@ model = dict(type='NoSuchModel', cls_head=dict(num_classes=2))
 """
     )
     arguments = [str(tmp_path / 'a.py'), *(['none.pth'] if tool == 'test.py' else [])]
-    told = f"line 3 of {tmp_path}/ann.txt must be 'VIDEO LABEL', got 'c.mp4'; add what is missing"
-    with pytest.raises(ValueError, match=told):
+    output = f"line 3 of {tmp_path}/ann.txt must be 'VIDEO LABEL', got 'c.mp4'; add what is missing"
+    with pytest.raises(ValueError, match=output):
         run(monkeypatch, tool, *arguments, '--work-dir', str(tmp_path / 'work'))
     assert not (tmp_path / 'work').exists()

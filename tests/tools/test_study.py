@@ -79,8 +79,8 @@ def test_it_trains_tests_and_reports_and_goes_on_where_it_was_killed(study, demo
     process.send_signal(signal.SIGKILL)  # the study alone: its launchers must follow
     process.wait()
 
-    said = run_tool(*command(study, demo_set), code=1)
-    assert 'broken/seed0: FAILED' in said and "got 'every'" in said, 'the reason is shown'
+    output = run_tool(*command(study, demo_set), code=1)
+    assert 'broken/seed0: FAILED' in output and "got 'every'" in output, 'the reason is shown'
     results = {path.parent: json.loads(path.read_text()) for path in runs.glob('*/*/result.json')}
     assert sorted(f'{path.parent.name}/{path.name}' for path in results) == [
         f'{arm}/seed{seed}' for arm in ('fusion', 'none') for seed in (0, 1)
@@ -101,12 +101,12 @@ def test_it_trains_tests_and_reports_and_goes_on_where_it_was_killed(study, demo
 
 
 def test_dry_run_says_what_is_missing_and_makes_nothing(study, demo_set):
-    said = run_tool(*command(study, demo_set), '--arms', 'fusion', '--dry-run')
-    assert said.splitlines()[-2:] == ['missing none/seed1', 'missing fusion/seed1']
+    output = run_tool(*command(study, demo_set), '--arms', 'fusion', '--dry-run')
+    assert output.splitlines()[-2:] == ['missing none/seed1', 'missing fusion/seed1']
     assert not study.with_name('work').exists()
 
 
 def test_a_study_that_is_not_there_is_refused_without_a_traceback(tmp_path):
     (tmp_path / 'bad.py').write_text("arms = dict(a=dict(config='no.py'))")
-    said = run_tool('tools/study.py', tmp_path / 'bad.py', '--dry-run', code=1)
-    assert "got 'no.py', which is not there" in said and 'Traceback' not in said
+    output = run_tool('tools/study.py', tmp_path / 'bad.py', '--dry-run', code=1)
+    assert "got 'no.py', which is not there" in output and 'Traceback' not in output

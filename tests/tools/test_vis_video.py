@@ -89,11 +89,11 @@ def test_the_picture_shows_what_the_model_says(model_files, tiny_video, drawn, v
     assert (picture.truths, picture.classes) == ((1,), list(CLASSES))
     answer = CLASSES[sample.pred_label.item()]
     assert printed.endswith(f'new/a.png: {answer} {sample.pred_score.max():.2f}\n')
-    local, other = picture.looks
+    local, other = picture.views
     assert local.clip.numbers.tolist() == list(range(24, 40))
     assert other.clip.numbers.tolist() == [(8 * i) % 60 for i in range(16)]
-    assert (local.heat_words, local.attention) == ('backbone.layer4', None)
-    assert other.heat_words == 'backbone.spatial_backbone.layer4'
+    assert (local.heat_note, local.attention) == ('backbone.layer4', None)
+    assert other.heat_note == 'backbone.spatial_backbone.layer4'
     assert other.attention.sum(1) == pytest.approx(1, abs=1e-5)
     image = np.asarray(Image.open('new/a.png'))
     assert image.shape[1:] == (1600, 3)
@@ -105,9 +105,9 @@ def test_of_a_slowfast_alone(model_files, tiny_video, drawn, vis_video, tmp_path
     layer = ('--target-layer', 'backbone.fast_path.layer3')
     vis_video(*model_files[STUDENT], tiny_video, '--view', 0, '--label', 2, *layer)
     [picture] = drawn
-    [look], [scores] = picture.looks, picture.scores
-    assert (look.clip.view, look.clip.numbers[0]) == (0, 0)
-    assert (look.heat_words, look.attention) == (layer[1], None)
+    [view], [scores] = picture.views, picture.scores
+    assert (view.clip.view, view.clip.numbers[0]) == (0, 0)
+    assert (view.heat_note, view.attention) == (layer[1], None)
     assert scores.values.sum() == pytest.approx(1, abs=1e-5)
     assert picture.truths == (2,)
     assert [path.name for path in (tmp_path / 'here').iterdir()] == ['long.png']
@@ -185,7 +185,7 @@ def test_show_dir_draws_every_second_of_five(demo_set, model_files, drawn, monke
     assert [path.name for path in pictures] == names
     assert all(Image.open(path).size[0] == 1600 for path in pictures)
     assert not list((tmp_path / 'work').rglob('*.png'))
-    assert [picture.looks[0].clip.total_frames for picture in drawn] == [136] * 3
+    assert [picture.views[0].clip.total_frames for picture in drawn] == [136] * 3
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The content of a picture is what the model itself says."""
+"""The content of a picture is what the model itself computes."""
 
 from pathlib import Path
 
@@ -44,24 +44,24 @@ def mbd():
 def test_of_mbd_both_pathways_and_how_they_are_fused(mbd):
     model, inputs, sample = mbd
     picture = explain_video(model, inputs, sample, 'a.mp4', 'abcd')
-    assert [look.name for look in picture.looks] == ['Local pathway', 'Global pathway']
-    for look, clips in zip(picture.looks, inputs.values(), strict=True):
-        assert (look.clip.frames == clips[1].permute(1, 2, 3, 0).numpy()).all()
-        assert look.attention.shape == (2, 1 + 4)
-        assert look.attention.sum(1) == pytest.approx(1, abs=1e-5)
-        assert look.heat is None
-        assert look.heat_words == 'no Grad-CAM: a VisionTransformer has no feature maps at its end'
+    assert [view.name for view in picture.views] == ['Local pathway', 'Global pathway']
+    for view, clips in zip(picture.views, inputs.values(), strict=True):
+        assert (view.clip.frames == clips[1].permute(1, 2, 3, 0).numpy()).all()
+        assert view.attention.shape == (2, 1 + 4)
+        assert view.attention.sum(1) == pytest.approx(1, abs=1e-5)
+        assert view.heat is None
+        assert view.heat_note == 'no Grad-CAM: a VisionTransformer has no feature maps at its end'
     local, other, fused = picture.scores
     weight, rest = sample.local_weight.item(), sample.global_weight.item()
     assert fused.values == pytest.approx(weight * local.values + rest * other.values, abs=1e-6)
     assert fused.values == pytest.approx(sample.pred_score.numpy())
-    assert local.words == f'dominance {sample.local_dominance.item():.3f}, weight {weight:.2f}'
-    assert fused.words == f'{weight:.2f} × local + {rest:.2f} × global'
+    assert local.note == f'dominance {sample.local_dominance.item():.3f}, weight {weight:.2f}'
+    assert fused.note == f'{weight:.2f} × local + {rest:.2f} × global'
     assert (picture.answer, picture.truths) == (sample.pred_score.argmax().item(), (1,))
 
 
 @pytest.mark.parametrize('kind', ['ratio', 'average'])
-def test_that_the_surer_pathway_counts_more_is_said_where_it_is_so(kind):
+def test_the_note_on_larger_weights_stands_only_where_it_holds(kind):
     fusion = dict(type='mmaction_kd.AdaptiveFusionHead', weights=kind)
     model = tiny_mbd.build(fusion_head=fusion)
     inputs = dict(local_pathway=packed()[0], global_pathway=packed(seed=1)[0])
@@ -69,7 +69,7 @@ def test_that_the_surer_pathway_counts_more_is_said_where_it_is_so(kind):
     [note] = picture.notes
     assert ('larger weight' in note) == (kind == 'ratio')
     if kind == 'average':
-        assert picture.scores[-1].words == '0.50 × local + 0.50 × global'
+        assert picture.scores[-1].note == '0.50 × local + 0.50 × global'
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_that_the_surer_pathway_counts_more_is_said_where_it_is_so(kind):
     ],
     ids=['trained', 'max'],
 )
-def test_of_another_fusion_no_weights_are_told(fusion):
+def test_of_another_fusion_no_weights_are_shown(fusion):
     model = tiny_mbd.build(fusion_head=fusion)
     inputs = dict(local_pathway=packed()[0], global_pathway=packed(seed=1)[0])
     picture = explain_video(model, inputs, predicted(model, inputs, packed()[1]), '')
-    words = [scores.words for scores in picture.scores]
+    words = [scores.note for scores in picture.scores]
     assert not any(', weight' in text or '×' in text for text in words)
     assert not any('weight' in note for note in picture.notes)
     assert words[-1] == f'by {type(model.fusion_head).__name__}, no weighted sum'
@@ -92,11 +92,11 @@ def test_of_another_fusion_no_weights_are_told(fusion):
 
 def test_attention_is_of_the_view_that_is_shown(mbd):
     model, inputs, sample = mbd
-    looks = [explain_video(model, inputs, sample, '', view=v).looks[1] for v in range(VIEWS)]
-    assert abs(looks[0].attention - looks[1].attention).max() > 1e-3
+    views = [explain_video(model, inputs, sample, '', view=v).views[1] for v in range(VIEWS)]
+    assert abs(views[0].attention - views[1].attention).max() > 1e-3
     alone = {name: clips[1:2] for name, clips in inputs.items()}
     again = explain_video(model, alone, predicted(model, alone, packed()[1]), '')
-    assert looks[1].attention == pytest.approx(again.looks[1].attention)
+    assert views[1].attention == pytest.approx(again.views[1].attention)
 
 
 def test_grad_cam_is_of_the_answer_and_of_the_view():
@@ -104,9 +104,9 @@ def test_grad_cam_is_of_the_answer_and_of_the_view():
     inputs, sample = packed(label=-1)
     sample = predicted(model, inputs, sample)
     picture = explain_video(model, inputs, sample, '', target_layers=dict(model='backbone.layer2'))
-    [look] = picture.looks
+    [view] = picture.views
     assert picture.truths == ()
-    assert look.heat.max() == pytest.approx(1)
+    assert view.heat.max() == pytest.approx(1)
     # by hand: the gradient of the logit of the answer, of this view alone
     clip = model.data_preprocessor(
         dict(inputs=[inputs[1:2]], data_samples=[sample.clone()]), False
@@ -123,7 +123,7 @@ def test_grad_cam_is_of_the_answer_and_of_the_view():
     [maps] = kept
     heat = (maps.grad.mean((2, 3, 4), keepdim=True) * maps).sum(1, keepdim=True).relu()
     heat = torch.nn.functional.interpolate(heat, (4, 16, 16), mode='trilinear')[0, 0].detach()
-    assert look.heat == pytest.approx((heat / heat.max()).numpy(), abs=1e-5)
+    assert view.heat == pytest.approx((heat / heat.max()).numpy(), abs=1e-5)
 
 
 def test_without_grad_cam_a_plain_recognizer_is_not_run_again():
@@ -131,8 +131,8 @@ def test_without_grad_cam_a_plain_recognizer_is_not_run_again():
     inputs, sample = packed()
     sample = predicted(model, inputs, sample)
     model.forward = model.backbone.forward = None
-    [look] = explain_video(model, inputs, sample, '', with_grad_cam=False).looks
-    assert (look.heat, look.attention, look.heat_words) == (None, None, '')
+    [view] = explain_video(model, inputs, sample, '', with_grad_cam=False).views
+    assert (view.heat, view.attention, view.heat_note) == (None, None, '')
 
 
 @pytest.mark.parametrize('label', [0, 1, -1])
@@ -145,15 +145,15 @@ def test_of_a_distiller_who_is_responsible(label):
     picture = explain_video(model, inputs, sample, '')
     decisive = label if label >= 0 else picture.answer
     whose = 'true class' if label >= 0 else 'answer'
-    words = {scores.name: scores.words for scores in picture.scores}
+    words = {scores.name: scores.note for scores in picture.scores}
     for name, classes in tiny_dtkd.SUBSETS.items():
         own = '' if decisive in classes else 'not '
         assert words[f'Teacher: {name}'] == f'{own}responsible for the {whose}'
     assert picture.scores[-1].name == 'Student: the answer'
     for name, scores in zip(tiny_dtkd.SUBSETS, picture.scores, strict=False):
         assert scores.values == pytest.approx(sample.get(f'{name}_score').numpy())
-    assert [look.name for look in picture.looks] == ['Student']
-    assert picture.looks[0].heat is not None
+    assert [view.name for view in picture.views] == ['Student']
+    assert picture.views[0].heat is not None
 
 
 def test_of_a_distiller_alone():
@@ -161,7 +161,7 @@ def test_of_a_distiller_alone():
     inputs, sample = packed(label=2)
     picture = explain_video(model, inputs, predicted(model, inputs, sample), '')
     [student] = picture.scores
-    assert student.words == 'teacher responsible: static'
+    assert student.note == 'teacher responsible: static'
 
 
 def test_a_video_of_several_classes(mbd):
@@ -178,7 +178,7 @@ def test_a_video_of_several_classes(mbd):
         (dict(target_layers=dict(local='backbone.nothing')), "no module 'nothing'"),
     ],
 )
-def test_what_does_not_fit_is_said(mbd, changes, words):
+def test_what_does_not_fit_is_an_error(mbd, changes, words):
     with pytest.raises(ValueError, match=words):
         explain_video(*mbd, '', **changes)
 

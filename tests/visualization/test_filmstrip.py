@@ -8,9 +8,9 @@ from matplotlib import pyplot
 from PIL import Image
 
 from mmaction_kd.visualization import figure_pixels, filmstrip_figure, picture_name, png_bytes
-from mmaction_kd.visualization.explain_video import Look, Scores, VideoPicture
+from mmaction_kd.visualization.explain_video import RecognizerView, Scores, VideoPicture
 from mmaction_kd.visualization.filmstrip import plain
-from mmaction_kd.visualization.seen_frames import SeenClip
+from mmaction_kd.visualization.shown_frames import ShownClip
 
 EVIL = ['$\\frac{', '<b>&amp;', 'a\nb\x00', '%s {0} _^', '名' * 300, 'x' * 300, '', '$E=mc^2$']
 
@@ -18,7 +18,7 @@ EVIL = ['$\\frac{', '<b>&amp;', 'a\nb\x00', '%s {0} _^', '名' * 300, 'x' * 300,
 def clip(frames=16, height=8, width=12, numbers=True, fps=25.0):
     own = 10 + 3 * np.arange(frames) if numbers else None
     pixels = np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
-    return SeenClip(pixels, own, 0, 100 if numbers else None, fps, 4, 3, 3)
+    return ShownClip(pixels, own, 0, 100 if numbers else None, fps, 4, 3, 3)
 
 
 def attention(frames, layers=3):
@@ -26,11 +26,14 @@ def attention(frames, layers=3):
     return row / row.sum(1, keepdims=True)
 
 
-def picture(classes=('walk', 'run', 'jump', 'sit', 'lie', 'stand'), looks=None, **changes):
+def picture(classes=('walk', 'run', 'jump', 'sit', 'lie', 'stand'), views=None, **changes):
     values = np.random.default_rng(0).dirichlet(np.ones(len(classes)))
     scores = [Scores(name, values, 'words') for name in ('Local', 'Global', 'Fused')]
-    looks = looks or [Look('Local pathway', clip()), Look('Global pathway', clip())]
-    content = dict(title='a.mp4', looks=looks, scores=scores, classes=list(classes), truths=(1,))
+    views = views or [
+        RecognizerView('Local pathway', clip()),
+        RecognizerView('Global pathway', clip()),
+    ]
+    content = dict(title='a.mp4', views=views, scores=scores, classes=list(classes), truths=(1,))
     return VideoPicture(**dict(content, answer=int(values.argmax()), **changes))
 
 
@@ -45,14 +48,14 @@ def images_of(figure):
 
 def test_the_frames_are_drawn_as_they_are():
     own = clip()
-    images = images_of(filmstrip_figure(picture(looks=[Look('Model', own)])))
+    images = images_of(filmstrip_figure(picture(views=[RecognizerView('Model', own)])))
     assert len(images) == len(own.frames)
     assert all(np.array_equal(a, b) for a, b in zip(images, own.frames, strict=True))
 
 
 def test_of_many_frames_every_nth_is_drawn_and_every_bar():
     own, weights = clip(frames=40), attention(40)
-    figure = filmstrip_figure(picture(looks=[Look('Model', own, attention=weights)]))
+    figure = filmstrip_figure(picture(views=[RecognizerView('Model', own, attention=weights)]))
     images = images_of(figure)
     assert len(images) == 14
     assert all(np.array_equal(a, b) for a, b in zip(images, own.frames[::3], strict=True))
@@ -70,7 +73,7 @@ def test_of_many_frames_every_nth_is_drawn_and_every_bar():
 def test_heat_lies_over_its_frame():
     own, heat = clip(frames=2), np.zeros((2, 8, 12), np.float32)
     heat[1, 4] = 1
-    figure = filmstrip_figure(picture(looks=[Look('Model', own, heat=heat)]))
+    figure = filmstrip_figure(picture(views=[RecognizerView('Model', own, heat=heat)]))
     _, _, frame, nothing, other, glow, *_ = images_of(figure)
     assert np.array_equal(frame, own.frames[0]) and np.array_equal(other, own.frames[1])
     assert (nothing[..., 3] == 0).all()
@@ -108,19 +111,21 @@ def test_true_classes_are_shown_whatever_their_rank():
 
 
 @pytest.mark.parametrize(
-    'look',
+    'view',
     [
-        Look('Model', clip(numbers=False, fps=None)),
-        Look('Model', clip(fps=None), heat_words='no Grad-CAM: a ViT has no feature maps'),
-        Look('Model', clip(frames=1)),
-        Look('Model', clip(), heat=np.zeros((16, 8, 12)), heat_words='backbone.layer4'),
-        Look('Model', clip(frames=64, height=30, width=20), attention=attention(64, layers=1)),
-        Look('Model', clip(), attention=attention(16, layers=12)),
+        RecognizerView('Model', clip(numbers=False, fps=None)),
+        RecognizerView('Model', clip(fps=None), heat_note='no Grad-CAM: a ViT has no feature maps'),
+        RecognizerView('Model', clip(frames=1)),
+        RecognizerView('Model', clip(), heat=np.zeros((16, 8, 12)), heat_note='backbone.layer4'),
+        RecognizerView(
+            'Model', clip(frames=64, height=30, width=20), attention=attention(64, layers=1)
+        ),
+        RecognizerView('Model', clip(), attention=attention(16, layers=12)),
     ],
     ids=['no numbers', 'no maps', 'one frame', 'no heat', 'many frames', 'many layers'],
 )
-def test_nothing_is_cut_off_or_overlaps(look):
-    content = picture(looks=[look, Look('Other', clip(frames=8))])
+def test_nothing_is_cut_off_or_overlaps(view):
+    content = picture(views=[view, RecognizerView('Other', clip(frames=8))])
     figure = filmstrip_figure(content)
     pixels = figure_pixels(figure)
     assert (pixels[[0, -1]] == 255).all() and (pixels[:, [0, -1]] == 255).all()

@@ -5,7 +5,7 @@
 ``--help`` lists the measurements, ``MEASUREMENT --help`` what each compares. Both sides run in
 turn, pair by pair and each first in every other pair, after a warm-up. Printed (and written, with
 --out FILE.json): the ratio of the medians, the quartiles of the pairs' ratios, both medians in
-seconds. Other work on the machine moves both sides; look at the quartiles.
+seconds. Other work on the machine moves both sides; see the quartiles.
 """
 
 from __future__ import annotations

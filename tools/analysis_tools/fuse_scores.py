@@ -7,7 +7,7 @@ r"""Ways of fusing the scores of two pathways, on one trained MBD model (the pap
 
 What is fitted or chosen, is so on the training scores alone:
 
-- local, global: one pathway; model: what the model's own fusion head says
+- local, global: one pathway; model: the output of the model's own fusion head
 - average, max, adaptive (MBD, equations 14-15): AdaptiveFusionHead, nothing is fitted
 - weighted: fixed weights, the most accurate of 21 (of equals the one of the highest likelihood)
 - concat: logistic regression on both scores; bilinear: on every product of one of the local with
@@ -15,7 +15,8 @@ What is fitted or chosen, is so on the training scores alone:
 - svm_linear, svm_rbf: support vector machines on both scores
 
 Inputs of the fitted ones are standardised. The same inputs give the same figures. Scores of a
-model on the videos that it was trained on are surer than on others: a held-out list is better.
+model on the videos that it was trained on are more confident than on
+others: a held-out list is better.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ MAX_PRODUCTS = 2**29  # 4 GiB in float64
 
 
 def fuse(scores: dict[str, np.ndarray], **settings) -> np.ndarray:
-    """Scores of AdaptiveFusionHead.
+    """Compute the scores of AdaptiveFusionHead.
 
     Args:
         scores: of each pathway, (N, K), rows sum to 1.
@@ -62,7 +63,7 @@ def fuse(scores: dict[str, np.ndarray], **settings) -> np.ndarray:
 
 
 def choose_weights(train: DumpedScores) -> tuple[float, float]:
-    """The fixed weights (local, global) that are most often right.
+    """Find the fixed weights (local, global) with the highest accuracy.
 
     Args:
         train: scores to choose on.
@@ -142,7 +143,7 @@ STRATEGIES: dict[str, Callable[[DumpedScores, DumpedScores], np.ndarray]] = {
 
 
 def evaluate(train: DumpedScores, test: DumpedScores, strategies: list[str]) -> dict[str, float]:
-    """Accuracies of each strategy.
+    """Compute the accuracies of each strategy.
 
     Args:
         train: scores that strategies are fitted to.
@@ -178,7 +179,7 @@ def evaluate(train: DumpedScores, test: DumpedScores, strategies: list[str]) -> 
 
 
 def table(metrics: dict[str, float], strategies: list[str]) -> str:
-    """A table in Markdown.
+    """Format a table in Markdown.
 
     Args:
         metrics: of :func:`evaluate`.

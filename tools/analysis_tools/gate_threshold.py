@@ -14,7 +14,7 @@ video, and with --tolerance also the one that may lose so much. Set it as
 `model.fusion_head.gate`. Written to DIR: gate_curve.csv, gate_curve.png, gate.json.
 
 Choose on videos that the model was not trained on: of its training videos a model is too sure. And
-tell the accuracy of others: --apply TEST.pkl gives the chosen gate's there. Several dumps are
+report the accuracy on others: --apply TEST.pkl gives that of the chosen gate. Several dumps are
 pooled, such as those of the other folds.
 
 What is saved is the model's compute; the global clip of every video is still decoded.
@@ -52,7 +52,7 @@ METRICS = dict(top1='top-1 accuracy', mean1='mean-class accuracy')
 
 
 def pooled(paths: Sequence[str]) -> DumpedScores:
-    """The scores of several tests as one.
+    """Concatenate the scores of several tests.
 
     Args:
         paths: of dumps, of the same classes.
@@ -83,12 +83,12 @@ def pooled(paths: Sequence[str]) -> DumpedScores:
 def curve_of(
     dump: DumpedScores, settings: Mapping, gates: Sequence[float] | None = None
 ) -> GateCurve:
-    """The curve of one set of videos.
+    """Compute the curve of one set of videos.
 
     Args:
         dump: its scores.
         settings: of AdaptiveFusionHead.
-        gates: to look at; None: all that differ.
+        gates: to evaluate; None: all distinct ones.
 
     Returns:
         See :func:`~mmaction_kd.evaluation.gate_curve.gate_curve`.
@@ -101,7 +101,7 @@ def curve_of(
 
 
 def fusion_settings(cfg: Config) -> dict:
-    """Settings of the config's fusion head.
+    """Read the settings of the config's fusion head.
 
     Args:
         cfg: of an MBD model.
@@ -118,7 +118,7 @@ def fusion_settings(cfg: Config) -> dict:
     if kind != 'mmaction_kd.AdaptiveFusionHead':
         raise ValueError(
             'gate_threshold: the config must have fusion_head.type=mmaction_kd.AdaptiveFusionHead, '
-            f'got {kind}; only from the scores can one tell what the global pathway would add.'
+            f'got {kind}; the scores are needed to compute what the global pathway would add.'
         )
     if settings.get('dominance', {}).get('labels') == 'centers':
         raise ValueError(
@@ -129,7 +129,7 @@ def fusion_settings(cfg: Config) -> dict:
 
 
 def test_gmacs(cfg: Config) -> tuple[float, float]:
-    """GMACs of each pathway for one video of the test.
+    """Count the GMACs of each pathway for one video of the test.
 
     Args:
         cfg: of an MBD model.
@@ -147,7 +147,7 @@ def test_gmacs(cfg: Config) -> tuple[float, float]:
 
 
 def row(curve: GateCurve, index: int, gmacs: tuple[float, float]) -> dict[str, float]:
-    """One gate of a curve as it is written."""
+    """Format one gate of a curve."""
     share = float(curve.share[index])
     return dict(
         gate=float(curve.gates[index]),
@@ -164,7 +164,7 @@ def curve_figure(
     metric: str,
     chosen: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> Figure:
-    """Accuracy against compute.
+    """Plot accuracy against compute.
 
     Args:
         curves: by the name of their videos.
@@ -215,7 +215,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tolerance', type=float, help='also the gate that loses at most so much, such as 0.005'
     )
-    parser.add_argument('--apply', metavar='TEST.pkl', help='dump to tell the result of')
+    parser.add_argument('--apply', metavar='TEST.pkl', help='dump to evaluate the gate on')
     args = parser.parse_args()
     if args.gmacs is not None and not all(0 < cost < math.inf for cost in args.gmacs):
         parser.error(f'--gmacs must be two numbers above 0, got {args.gmacs}')
@@ -240,17 +240,17 @@ def main() -> None:
     names = ['none passes', 'all pass'] + [f'within {t:g}' for t in tolerances]
 
     curves = dict(validation=curve)
-    told = dict(validation=[row(curve, i, gmacs) for i in (0, len(curve.gates) - 1, *indices)])
+    results = dict(validation=[row(curve, i, gmacs) for i in (0, len(curve.gates) - 1, *indices)])
     if args.apply:
         test = pooled([args.apply])
         curves['test'] = curve_of(test, settings)
         # the gates in ascending order, as the function wants them
         wanted = sorted({0.0, 1.0, *gates})
         at = curve_of(test, settings, wanted)
-        told['test'] = [row(at, wanted.index(gate), gmacs) for gate in (0.0, 1.0, *gates)]
+        results['test'] = [row(at, wanted.index(gate), gmacs) for gate in (0.0, 1.0, *gates)]
 
     print(f'local {gmacs[0]:.3f}, global {gmacs[1]:.3f} GMACs a video')
-    for which, rows in told.items():
+    for which, rows in results.items():
         print(f'\n{which}: {len((dump if which == "validation" else test).labels)} videos\n')
         print(table(names, rows, sum(gmacs)))
     for tolerance, gate in zip(tolerances, gates, strict=True):
@@ -263,15 +263,15 @@ def main() -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(args.out / 'gate_curve.csv', lines.getvalue())
-    result = {which: dict(zip(names, rows, strict=True)) for which, rows in told.items()}
+    result = {which: dict(zip(names, rows, strict=True)) for which, rows in results.items()}
     write_atomically(args.out / 'gate.json', json.dumps(result, indent=2) + '\n')
-    chosen = {which: rows[2:] for which, rows in told.items()}
+    chosen = {which: rows[2:] for which, rows in results.items()}
     figure = curve_figure(curves, gmacs, args.metric, chosen)
     write_atomically(args.out / 'gate_curve.png', png(figure))
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, float]], both: float) -> str:
-    """Rows in Markdown.
+    """Format rows in Markdown.
 
     Args:
         names: one a row.

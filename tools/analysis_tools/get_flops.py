@@ -29,7 +29,7 @@ from mmaction_kd.registry import MODELS
 
 
 def one_view(pipeline: list) -> dict[str, torch.Tensor]:
-    """What a pipeline makes of one video.
+    """Run a pipeline on one video.
 
     Args:
         pipeline: of a config, with one clip and one crop.

@@ -2,7 +2,7 @@
 
 Usage: python tools/analysis_tools/paper_tables.py [--check]
 
-A README says where a table goes: what stands between the lines ``<!-- paper: Table 5 -->`` and
+Tables are written into a README between the lines ``<!-- paper: Table 5 -->`` and
 ``<!-- end -->`` is replaced; ``<!-- paper: every row -->`` is the place of the settings that all
 rows share.
 
@@ -40,9 +40,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def shared(content: Mapping) -> list[str]:
-    """What is said of all rows of a file or of an item, a line each."""
+    """Notes on all rows of a file or of an item, a line each."""
     lines = []
-    starts = dict(settings='The paper', chosen='Chosen here, as the paper does not say')
+    starts = dict(settings='The paper', chosen='Chosen here, as the paper does not state it')
     for key, start in starts.items():
         if content.get(key):
             values = ', '.join(f'{name} {shown(value)}' for name, value in content[key].items())
@@ -53,7 +53,7 @@ def shared(content: Mapping) -> list[str]:
 
 
 def table(name: str, item: Mapping) -> str:
-    """An item of a paper.yml as Markdown."""
+    """Format an item of a paper.yml as Markdown."""
     rows = item['rows']
     varied = list(dict.fromkeys(key for row in rows.values() for key in row.get('settings', {})))
     headings = ['', *varied, *item['columns'].values()]
@@ -101,7 +101,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def filled(readme: str, content: Mapping) -> str:
-    """The README with its tables as the paper.yml has them.
+    """Fill the tables of a README from its paper.yml.
 
     Raises:
         ValueError: an item has not one place in the README, or a place no item.

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from unittest import mock
 
-import mmaction_kd  # noqa: F401  (before mmaction: mends the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
@@ -60,7 +60,7 @@ class Row:
         config: file in the row's folder, without .py.
         clip: shape of a view, (C, T, H, W), or (T, C, H, W) for a Recognizer2D.
         more: what its config has in addition to the classes.
-        head: likewise, in ``cls_head``.
+        head: options of ``cls_head``.
         why_not: it can't work, unless the package is there.
         package: that it needs.
     """
@@ -304,7 +304,7 @@ def what_goes_wrong(text: str, inputs: Mapping[str, str], folder: Path) -> str:
 
 
 def as_table(rows: Sequence[str], found: Mapping[tuple[str, str], str]) -> str:
-    """The matrix in Markdown."""
+    """Format the matrix in Markdown."""
     lines = [
         '| row | config | in addition to `num_classes` | ' + ' | '.join(ROLES) + ' |',
         '|---' * (3 + len(ROLES)) + '|',

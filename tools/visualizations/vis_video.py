@@ -1,14 +1,15 @@
-"""Draw what a model saw in one video, and how it came to its answer.
+"""Draw the frames that a model saw in one video, and the scores it gave.
 
 Usage: python tools/visualizations/vis_video.py CONFIG CHECKPOINT VIDEO [--out FILE.png]
        [--classes FILE] [--label NAME] [--target-layer LAYER] [--cfg-options ...]
 
-One picture: the frames that the model saw (of the central view; the scores are of all views) with
-Grad-CAM of its answer, and the best classes, the true one marked. Of an MBD model for each pathway,
-with the attention of a VTN to each frame (of [CLS], mean over heads: bars for the last layer, which
-forms the feature, markers for those before), dominances and fusion weights. Of a DTKD distiller the
-student, the teacher that is responsible and, with --cfg-options model.predict_teachers=True, what
-the teachers say.
+The picture has the frames of the central view with Grad-CAM of the predicted class, and the top
+classes over all views, the true one marked.
+
+MBD: frames and scores of each pathway, the attention of a VTN's [CLS] to each frame (mean over
+heads; bars: last layer, markers: earlier ones), dominances and fusion weights.
+DTKD: those of the student, the responsible teacher and, with --cfg-options
+model.predict_teachers=True, the teachers' scores.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import warnings
 from pathlib import Path
 
-import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
+import mmaction_kd  # noqa: F401  (before mmaction: fixes it)
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
@@ -35,7 +36,7 @@ from mmaction_kd.visualization import (  # noqa: E402
     picture_name,
     png_bytes,
 )
-from mmaction_kd.visualization.explain_video import viewers  # noqa: E402
+from mmaction_kd.visualization.explain_video import parts_of  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,10 +80,10 @@ def parse_args() -> argparse.Namespace:
 def class_index(
     parser: argparse.ArgumentParser, label: str | None, names: tuple[str, ...] | None
 ) -> int:
-    """The index of the true class.
+    """Return the index of the true class.
 
     Args:
-        parser: to complain to.
+        parser: reports errors.
         label: name or number, or None.
         names: of the classes, or None.
 
@@ -105,7 +106,7 @@ def main() -> None:
     cfg.merge_from_dict(args.cfg_options)
     try:
         model = load_tested_recognizer(cfg, args.checkpoint, args.device, 'vis_video')
-        first = viewers(model)[0].name
+        first = next(iter(parts_of(model)))
         layers = dict(f'{first}={text}'.split('=')[-2:] for text in args.target_layer)
         keep_origin(cfg.test_pipeline)
         data = read_video(cfg.test_pipeline, args.video, 'vis_video', args.index)

@@ -1,6 +1,6 @@
 """Frozen EfficientNet-Lite0 features of every third frame at 128 px, computed once and stored.
 
-The whole picture is squeezed to 128 x 128 px: what happens may be anywhere in it. No augmentation
+The full frame is resized to 128 x 128 px: what happens may be anywhere in it. No augmentation
 but that in time: features of a frame are the same in every epoch. A prediction from a plain video
 decodes its frames and has the same steps behind.
 """

@@ -9,7 +9,7 @@ view from the middle is
     --cfg-options test_dataloader.dataset.pipeline.1.num_clips=1
                   test_dataloader.dataset.pipeline.4.type=CenterCrop
 
-``subsets`` says which classes are static and which dynamic: the paper's, or a file that
+``subsets`` lists the static and the dynamic classes: the paper's, or a file that
 tools/data/optical_flow_subsets.py writes.
 """
 

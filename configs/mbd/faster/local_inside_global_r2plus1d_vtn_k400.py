@@ -2,9 +2,9 @@
 
     tools/dist_train.sh configs/mbd/faster/local_inside_global_r2plus1d_vtn_k400.py 8
 
-Beyond the paper, which does not say how the two clips of a video lie. In training the 16 local
+Beyond the paper, which does not state how the two clips of a video lie. In training the 16 local
 frames come from the 121 that the global ones span; both pathways see the same moment, and the ends
-of a longer video are seen less often. Validation and test stay.
+of a longer video are sampled less often. Validation and test stay.
 """
 
 _base_ = '../r2plus1d_vtn_k400.py'

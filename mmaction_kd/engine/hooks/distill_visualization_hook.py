@@ -40,7 +40,7 @@ class DistillVisualizationHook(Hook):
     ``out_dir``, then to all backends but the local one.
 
     Pictures show the numbers of frames where the pipeline packs them, which ``tools/test.py
-    --show-dir`` sees to, or :func:`~mmaction_kd.visualization.seen_frames.keep_origin`.
+    --show-dir`` sees to, or :func:`~mmaction_kd.visualization.shown_frames.keep_origin`.
 
     Args:
         interval: of videos from one picture to the next, in the order of the data set; at least 1.

@@ -1,6 +1,6 @@
 """What parts of this package cost, each measured against an alternative in the same run.
 
-A module a measurement; its docstring says what stands on either side. ``add_arguments`` declares
+A module a measurement; its docstring describes both sides. ``add_arguments`` declares
 its options, ``run`` measures, see ``tools/analysis_tools/benchmark.py``.
 """
 

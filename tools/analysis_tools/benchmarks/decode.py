@@ -1,7 +1,7 @@
 """One decode for both pathways against a stock pipeline for each.
 
 Both sides draw the same frames, unless a pathway of the config samples inside another. ``decode``
-is up to the Decode step, ``pipeline`` the whole.
+is up to the Decode step, ``pipeline`` all of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
     parser.add_argument('--config', default=MBD_CONFIG, help='where the pipelines are')
     parser.add_argument('--pipeline', choices=('train', 'val', 'test'), default='train')
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     step = pathway_step(args.config, args.pipeline)
     ours = dict(backend=args.backend, decode_short_side=args.decode_short_side)
     together = TRANSFORMS.build({**step, **{key: value for key, value in ours.items() if value}})
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
         if 'Init' not in steps[0].type:
             alone[name] = [dict(type='DecordInit'), *steps]
     cut = {name: up_to_decode(steps) for name, steps in alone.items()}
-    whole = {name: Compose(steps) for name, steps in alone.items()}
+    complete = {name: Compose(steps) for name, steps in alone.items()}
 
     def shared(run: Callable[[dict], object], video: str) -> Callable[[], None]:
         def function() -> None:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
             shared(together.decode, video), stock(cut, video), args.pairs
         )
         results[f'pipeline {Path(video).name}'] = compare(
-            shared(together, video), stock(whole, video), args.pairs
+            shared(together, video), stock(complete, video), args.pairs
         )
     for kind in ('decode', 'pipeline'):
         ratios = [r['ratio'] for name, r in results.items() if name.startswith(kind)]

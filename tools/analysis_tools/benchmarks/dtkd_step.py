@@ -22,7 +22,7 @@ STUDENT_CONFIG = 'configs/dtkd/slowfast_8x8/slowfast_r50_8x8_ucf101_split1.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--config', default=STUDENT_CONFIG, help='where the student is')
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--frames', type=int, default=32, help='of a clip')
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     model_cfg = Config.fromfile(args.config).model
     num_classes = model_cfg.cls_head.num_classes
     subsets = {name: list(range(i, num_classes, 2)) for i, name in enumerate(('dynamic', 'static'))}

@@ -1,7 +1,7 @@
 """The motion of a video with quick settings against Farneback's flow at full size, every pair.
 
 Both in one process with one thread; reading the video is part of it. What the quick settings lose
-is for flow-agreement to say.
+is measured by flow-agreement.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def one_thread() -> Iterator[None]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
     parser.add_argument(
         '--settings',
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     results = {}
     with one_thread():
         for video in args.videos:

@@ -22,7 +22,7 @@ COMPARED = (MotionSettings(), MotionSettings('dis_fast'), QUICK)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('annotations', nargs='+', metavar='ANN', help='.txt annotation files')
     parser.add_argument('--videos', required=True, metavar='DIR', help='of the videos they name')
     parser.add_argument(
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     lists = {}
     for path in args.annotations:
         cfg = dict(type='VideoDataset', ann_file=path, data_prefix=dict(video=args.videos))

@@ -14,13 +14,13 @@ MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--config', default=MBD_CONFIG, help='where the model is')
     parser.add_argument('--batch-size', type=int, default=1)
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     model, inputs, samples = mbd_and_batch(args)
     together = train_step(model, inputs, samples, args)
     alone = [

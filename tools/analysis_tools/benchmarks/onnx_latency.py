@@ -20,7 +20,7 @@ from mmaction_kd.registry import MODELS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('files', nargs='+', type=Path, help='.onnx files of one model')
     parser.add_argument('--config', required=True, help='of the model')
     parser.add_argument('--pathway', choices=('local', 'global'), help='of MBD, alone')
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     model = deployed(MODELS.build(Config.fromfile(args.config).model), args.pathway)
     megabytes = sum(w.nbytes for w in (*model.parameters(), *model.buffers())) / 1e6
     results = {}

@@ -31,14 +31,14 @@ VARIANTS = ('amp', 'channels-last', 'compile', 'all')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     add_config_arguments(parser, 'configs/mbd/tiny_r3d_vtn.py')
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=list(VARIANTS))
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     cfg = read_config(args)
     batch = batch_of_config(cfg, args.batch_size)
     plain = step_of(cfg, batch, args.device)

@@ -13,7 +13,7 @@ from mmaction_kd.registry import TRANSFORMS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos, read in turn')
     parser.add_argument('--config', default=MBD_CONFIG, help='where the pipelines are')
     parser.add_argument('--pipeline', choices=('train', 'val', 'test'), default='train')
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     step = pathway_step(args.config, args.pipeline)
     pipelines = TRANSFORMS.build({**step, 'backend': args.backend})
     videos = itertools.cycle(args.videos)

@@ -26,13 +26,13 @@ class _OneVideo(BaseDataset):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
     parser.add_argument('--config', default=MBD_CONFIG, help='where the train pipeline is')
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     pipeline = Config.fromfile(args.config).train_pipeline
 
     def sample(read: Callable[[int, int], object]) -> Callable[[], object]:

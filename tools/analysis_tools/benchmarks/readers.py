@@ -1,6 +1,6 @@
 """Each backend of PathwayPipelines against decord: the same frames of the same video.
 
-Also told: the mean absolute difference of the frames' pixels from decord's (0 to 255).
+Also reports the mean absolute difference of the frames' pixels from decord's (0 to 255).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from mmaction_kd.registry import TRANSFORMS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('videos', nargs='+', help='paths of videos')
     parser.add_argument('--config', default=MBD_CONFIG, help='where the pipelines are')
     parser.add_argument('--pipeline', choices=('train', 'val', 'test'), default='train')
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     step = pathway_step(args.config, args.pipeline)
     pipelines = {
         name: TRANSFORMS.build({**step, 'backend': name})

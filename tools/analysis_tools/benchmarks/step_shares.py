@@ -1,10 +1,10 @@
-"""Where the time of training steps goes, on the config's own data.
+"""Profile training steps on the config's own data.
 
-Shares of a step: the wait for data, the forward pass of each part (student and teachers, or both
-pathways) and the rest, which is losses, backward and optimizer; the median step in seconds; the
-peak of memory in GB (on the CPU of the whole process); TFLOP/s of convolutions and matrix products,
-forward and backward, a multiply-add as two, and with --peak-tflops their share of it. The device is
-waited for after each step: data that a training loads meanwhile counts as waited for, here.
+Shares of a step: waiting for data, the forward pass of each part (student and teachers, or both
+pathways), and the rest (losses, backward, optimizer). Also the median step in seconds; peak memory
+in GB (on the CPU that of the process); TFLOP/s of convolutions and matrix products, forward and
+backward, a multiply-add as two; and with --peak-tflops their share of it. The device is
+synchronised after each step, so the time to load data is never hidden behind it.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ WARMUP = 2  # steps that are not counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     add_config_arguments(parser, 'configs/dtkd/dtkd_tiny_slowfast.py')
     parser.add_argument('--steps', type=int, default=20, help='that are counted')
     parser.add_argument('--peak-tflops', type=float, help="the device's peak in the same precision")
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     cfg = read_config(args)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     model = build_model(cfg, args.device)
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
 
 
 def parts_of(model: BaseModel) -> dict[str, BaseModel]:
-    """The recognizers in a model by name: pathways, or student and teachers, or itself.
+    """Return the recognizers of a model by name: pathways, student and teachers, or itself.
 
     Args:
         model: an MBDRecognizer, a DualTeacherDistiller or an MMAction2 recognizer.
@@ -92,15 +92,11 @@ def parts_of(model: BaseModel) -> dict[str, BaseModel]:
     Returns:
         At least one.
     """
-    from mmaction_kd.models.distillers import DualTeacherDistiller
-    from mmaction_kd.models.recognizers import MBDRecognizer
-
-    if isinstance(model, MBDRecognizer):
-        return model.pathways
-    if isinstance(model, DualTeacherDistiller):
-        teachers = {f'teacher {name}': teacher for name, teacher in model.teachers.items()}
-        return {'student': model.student, **teachers}
-    return {'model': model}
+    if not hasattr(model, 'parts'):
+        return {'model': model}
+    teachers = getattr(model, 'teachers', {}).items()
+    parts = {name: recognizer for name, (_, recognizer) in model.parts().items()}
+    return {**parts, **{f'teacher {name}': teacher for name, teacher in teachers}}
 
 
 class Clock:
@@ -145,12 +141,12 @@ class Clock:
         recognizer.cls_head.register_forward_hook(end)
 
     def wait(self) -> None:
-        """Until the device is done."""
+        """Wait for the device."""
         if self.on_cuda:
             torch.cuda.synchronize()
 
     def seconds(self) -> dict[str, list[float]]:
-        """How long each span was, by name."""
+        """Return the length of each span, by name."""
         self.wait()
         return {
             name: [self._between(*span) for span in spans] for name, spans in self._spans.items()
@@ -168,7 +164,7 @@ class Clock:
 
 
 def tflop_of(step: Callable[[], object]) -> float:
-    """Convolutions and matrix products, attention included, forward and backward.
+    """Count convolutions and matrix products, attention included, forward and backward.
 
     Args:
         step: run once.
@@ -199,7 +195,7 @@ def _attention_backward(
 
 
 def peak_memory(device: str) -> float:
-    """The most memory that was in use since the process began.
+    """Return the peak memory since the process began.
 
     Args:
         device: 'cpu' or 'cuda'.

@@ -33,7 +33,7 @@ STUDENT_CONFIG = 'configs/dtkd/slowfast_8x8/slowfast_r50_8x8_ucf101_split1.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--config', default=STUDENT_CONFIG, help='where the student is')
     parser.add_argument('--video', type=Path, help='path of one; default: one is rendered')
     parser.add_argument('--batch-size', type=int, default=8)
@@ -43,13 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     with tempfile.TemporaryDirectory() as folder:
         return measure(args, Path(folder))
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict]:
-    """Likewise, with a folder for the video and the store."""
+    """Measure with a folder for the video and the store."""
     cfg = Config.fromfile(args.config)
     data_cfg = dataset_config(args, folder, cfg.model.cls_head.num_classes)
     plain = build_dataset(data_cfg, 'benchmark')

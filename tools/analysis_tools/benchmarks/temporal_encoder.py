@@ -18,7 +18,7 @@ from benchmarks.side_by_side import compare
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--frames', type=int, nargs='+', default=[16, 1024])
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--warmup', type=int, default=3, help='runs that are not counted')
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     sides = our_encoder(args), hugging_face_longformer(args)
     results = {}
     for num_frames in args.frames:

@@ -16,7 +16,7 @@ from mmaction_kd.models.backbones import VTN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--batch-size', type=int, default=1)
     parser.add_argument('--frames', type=int, default=16, help='of a clip')
     parser.add_argument('--size', type=int, default=224, help='of a frame, pixels')
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     shape = (args.batch_size, 3, args.frames, args.size, args.size)
     clips = torch.randn(shape, device=args.device)
     narrow, full = (_step(vtn(args, cls_only=only), clips, args) for only in (True, False))

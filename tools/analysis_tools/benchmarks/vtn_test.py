@@ -23,7 +23,7 @@ MBD_CONFIG = 'configs/mbd/r2plus1d_vtn_k400.py'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that only this measurement has."""
+    """Add the options of this measurement."""
     parser.add_argument('--config', default=MBD_CONFIG, help='where the test pipeline is')
     parser.add_argument('--video-frames', type=int, default=300, help='of the video')
     parser.add_argument('--crops', type=int, default=3)
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, dict]:
-    """Measure; see the module."""
+    """Measure; see the module docstring."""
     sampled = sampled_clips(args.config, args.video_frames)
     model = vtn(args, frames_at_once=80).eval()
     video = torch.randn(args.video_frames, args.crops, 3, args.size, args.size, device=args.device)

@@ -7,7 +7,7 @@ import torch
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from mmaction_kd.visualization import keep_origin, seen_clip
+from mmaction_kd.visualization import keep_origin, shown_clip
 
 FORMAT = dict(type='FormatShape', input_format='NCTHW')
 PACK = dict(type='PackActionInputs')
@@ -58,7 +58,7 @@ def test_every_view_of_both_pathways(tiny_video):
         metainfo = data['data_samples'].metainfo['pathways'][name]
         assert len(inputs) == 3 * len(clips)
         for view in range(len(inputs)):
-            clip = seen_clip(inputs, metainfo, view)
+            clip = shown_clip(inputs, metainfo, view)
             crop, number = divmod(view, len(clips))
             assert clip.numbers.tolist() == clips[number]
             for frame, index in zip(clip.frames, clip.numbers, strict=True):
@@ -70,7 +70,7 @@ def test_every_view_of_both_pathways(tiny_video):
 def test_shown_is_the_central_crop_of_the_clip_in_the_middle(tiny_video):
     """The last of three, in UniformThreeCrop as in MMAction2's ThreeCrop."""
     data = run([dict(type='DecordInit'), *steps(4, 1, 3)], tiny_video)
-    clip = seen_clip(data['inputs'], data['data_samples'].metainfo)
+    clip = shown_clip(data['inputs'], data['data_samples'].metainfo)
     assert clip.view == 2 * 3 + 1
     assert np.array_equal(clip.frames[0], crops_of(tiny_video, 28)[2])
 
@@ -85,7 +85,7 @@ def test_frames_of_a_2d_recognizer(tiny_video):
         dict(PACK),
     ]
     data = run(pipeline, tiny_video)
-    clip = seen_clip(data['inputs'], data['data_samples'].metainfo)
+    clip = shown_clip(data['inputs'], data['data_samples'].metainfo)
     assert clip.numbers.tolist() == [5, 15, 25, 35, 45, 55]
     for frame, index in zip(clip.frames, clip.numbers, strict=True):
         assert np.array_equal(frame, crops_of(tiny_video, index)[2])
@@ -93,7 +93,7 @@ def test_frames_of_a_2d_recognizer(tiny_video):
 
 def test_a_short_video_starts_over(tiny_videos):
     data = run([dict(type='DecordInit'), *steps(8, 2, 1, 'CenterCrop')], tiny_videos['short'])
-    clip = seen_clip(data['inputs'], data['data_samples'].metainfo)
+    clip = shown_clip(data['inputs'], data['data_samples'].metainfo)
     assert clip.numbers.tolist() == [0, 2, 4, 6, 8, 0, 2, 4]
     for frame, index in zip(clip.frames, clip.numbers, strict=True):
         assert np.array_equal(frame, crops_of(tiny_videos['short'], index)[2])
@@ -101,7 +101,7 @@ def test_a_short_video_starts_over(tiny_videos):
 
 def test_without_its_origin_a_frame_has_no_number():
     inputs = torch.randint(0, 256, (2, 3, 4, 6, 8), dtype=torch.uint8)
-    clip = seen_clip(inputs, {}, 1)
+    clip = shown_clip(inputs, {}, 1)
     assert clip.numbers is None
     assert clip.seconds is None
     assert np.array_equal(clip.frames, inputs[1].permute(1, 2, 3, 0).numpy())
@@ -127,6 +127,6 @@ def test_what_is_packed_already_stays():
         (torch.zeros(2, 3, 4, 6, 8, dtype=torch.uint8), 2, r'view must be in \[0, 1\], got 2'),
     ],
 )
-def test_what_can_not_be_drawn_is_said(inputs, view, words):
+def test_what_can_not_be_drawn_is_an_error(inputs, view, words):
     with pytest.raises(ValueError, match=words):
-        seen_clip(inputs, {}, view)
+        shown_clip(inputs, {}, view)

@@ -1,4 +1,4 @@
-"""The frames that a model saw, and where in the video they are."""
+"""The frames of a model's input, and where in the video they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmaction.datasets.transforms import PackActionInputs
 from mmaction.utils import get_str_type
 from torch import Tensor
 
-# What tells where a frame comes from; PackActionInputs packs it if its meta_keys say so.
+# The origin of a frame; PackActionInputs packs these if they are in its meta_keys.
 ORIGIN_KEYS = (
     *('filename', 'frame_dir', 'frame_inds', 'start_index', 'total_frames', 'avg_fps'),
     'crop_bbox',
@@ -19,7 +19,7 @@ ORIGIN_KEYS = (
 
 
 def keep_origin(pipeline: object) -> None:
-    """Let a pipeline pack where its frames come from, in place.
+    """Make a pipeline pack where its frames come from, in place.
 
     Args:
         pipeline: a config of a pipeline, of a data set, or anything with PackActionInputs inside.
@@ -40,7 +40,7 @@ def _kind(type_: object) -> str:
 
 
 @dataclass(frozen=True)
-class SeenClip:
+class ShownClip:
     """One view of a video, as the pipeline packed it.
 
     Args:
@@ -71,8 +71,8 @@ class SeenClip:
         return (self.numbers - self.first) / self.fps
 
 
-def seen_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> SeenClip:
-    """Take one view out of what a pipeline packed.
+def shown_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> ShownClip:
+    """Select one view of the packed inputs.
 
     Args:
         inputs: (V, C, T, H, W), or (V·T, C, H, W) for a Recognizer2D, uint8.
@@ -87,7 +87,7 @@ def seen_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> See
     """
     if inputs.dim() not in (4, 5) or inputs.shape[1] != 3 or inputs.dtype != torch.uint8:
         raise ValueError(
-            'seen_clip: the inputs must be RGB frames (V, 3, T, H, W) or (V T, 3, H, W), uint8, '
+            'shown_clip: the inputs must be RGB frames (V, 3, T, H, W) or (V T, 3, H, W), uint8, '
             f'got {tuple(inputs.shape)}, {inputs.dtype}; other kinds of input can not be drawn.'
         )
     flat = inputs.dim() == 4
@@ -100,9 +100,9 @@ def seen_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> See
     if view is None:
         view = _central_crop(metainfo, crops) * clips + clips // 2
     if not 0 <= view < clips * crops:
-        raise ValueError(f'seen_clip: view must be in [0, {clips * crops - 1}], got {view}.')
+        raise ValueError(f'shown_clip: view must be in [0, {clips * crops - 1}], got {view}.')
     mine = np.arange(view * clip_len, (view + 1) * clip_len)
-    return SeenClip(
+    return ShownClip(
         frames=rows[mine].permute(0, 2, 3, 1).cpu().numpy(),  # (T, 3, H, W) -> (T, H, W, 3)
         numbers=origin[mine % len(origin)] if known else None,
         first=int(metainfo.get('start_index', 0)),
@@ -114,8 +114,8 @@ def seen_clip(inputs: Tensor, metainfo: Mapping, view: int | None = None) -> See
     )
 
 
-def one_view(inputs: Tensor, clip: SeenClip) -> Tensor:
-    """The same view as a model's input, (1, C, T, H, W), or (T, C, H, W) for a Recognizer2D."""
+def one_view(inputs: Tensor, clip: ShownClip) -> Tensor:
+    """Slice the view out of a model's input, (1, C, T, H, W), or (T, C, H, W) of a Recognizer2D."""
     length = 1 if inputs.dim() == 5 else len(clip.frames)
     return inputs[clip.view * length : (clip.view + 1) * length]
 
