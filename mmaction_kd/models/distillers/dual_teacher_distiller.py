@@ -142,14 +142,6 @@ class DualTeacherDistiller(BaseModel):
         """The recognizers by name."""
         return self._live.models
 
-    def parts(self) -> dict[str, tuple[str | None, BaseModel]]:
-        """Return the recognizers that see the inputs at test, by name.
-
-        Returns:
-            'student': the key of its clips, where the inputs are a dict, and the recognizer.
-        """
-        return {'student': ('student', self.student)}
-
     @property
     def teacher_hashes(self) -> dict[str, str]:
         """SHA-256 of the weights that each teacher was loaded with."""
