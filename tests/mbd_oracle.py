@@ -90,7 +90,7 @@ def eq12_13(
     kl_weight=0.6,
     mse_weight=0.4,
     temperature=4.0,
-    t_squared=True,
+    t_squared=False,
     teacher='dominant',
     layers='both',
     final_align='kl',

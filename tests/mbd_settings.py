@@ -161,7 +161,7 @@ SETTINGS = dict(
     kl_weight=distilled('kl_weight', None),
     mse_weight=distilled('mse_weight', None),
     temperature=distilled('temperature', 4),
-    t_squared=distilled('t_squared', True),
+    t_squared=distilled('t_squared', False),
     dominance=lambda cfg, _: cfg.model.distill_loss.get('dominance', {}).get('space', 'prob'),
     fusion=fusion,
 )

@@ -46,7 +46,8 @@ model = dict(
     features=dict(
         local_pathway='backbone.layers.0', global_pathway='backbone.temporal_encoder.layers.0'
     ),
-    # A few hundred videos: the pathways teach each other from the start, so only what is right.
+    # With the guard and T = 1 no loss against the undistilled pair was seen, and no gain:
+    # configs/mbd/README.md, rendered videos.
     distill_loss=dict(temperature=1, layers='final', require_teacher_correct=True),
 )
 

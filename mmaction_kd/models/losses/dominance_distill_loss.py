@@ -150,7 +150,7 @@ class DominanceDistillLoss(nn.Module):
         kl_weight: α, one number or (local, global).
         mse_weight: β, one number or (local, global).
         temperature: T of (5), above 0.
-        t_squared: multiply the KL term by T².
+        t_squared: multiply the KL term by T² (not in the paper).
         teacher: 'dominant' (3)-(4); 'local' | 'global': always the same one; or 'both', each of the
             other on all samples (deep mutual learning, Zhang et al., CVPR 2018), not the paper's.
         layers: the distilled layers: 'final', 'intermediate', 'both' or 'none', which only reports
@@ -175,7 +175,7 @@ class DominanceDistillLoss(nn.Module):
         kl_weight: float | Sequence[float] = 0.6,
         mse_weight: float | Sequence[float] = 0.4,
         temperature: float = 4.0,
-        t_squared: bool = True,
+        t_squared: bool = False,
         teacher: str = 'dominant',
         layers: str = 'both',
         final_align: str = 'kl',
