@@ -24,7 +24,7 @@ model = dict(
         backbone=dict(frame_interval=16, position_ids='frame_index'),
         cls_head=cls_head,
     ),
-    distill_loss=dict(t_squared=True),  # likewise
+    distill_loss=dict(t_squared=True),  # as measured, too
 )
 
 

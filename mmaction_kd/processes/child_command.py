@@ -8,13 +8,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mmaction_kd.processes.forked_script import ForkedScript
+from typing import IO, Any, Protocol
 
 PATIENCE = 20  # seconds between SIGTERM and SIGKILL
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
+
+
+class Process(Protocol):
+    """What is asked of a running command: the part of ``subprocess.Popen`` that ends it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, also that of its session."""
+
+    def poll(self) -> int | None:
+        """Exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait for its end, at most ``timeout`` seconds."""
 
 
 def start_command(
@@ -43,7 +54,7 @@ def start_command(
     )
 
 
-def end_command(process: subprocess.Popen | ForkedScript) -> None:
+def end_command(process: Process) -> None:
     """End a running command by SIGTERM, so that torchrun ends its ranks, then by SIGKILL."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)

@@ -23,14 +23,14 @@ class Segment(NamedTuple):
 class SegmentMerger:
     """Merge the answers of overlapping windows, by hysteresis.
 
-    A class begins where it is the best one and its score is at least ``high``. It goes on until its
-    score is below ``low``, or until another class begins. A window speaks for the time around its
-    centre, up to the middle between its centre and those of its neighbours; the first and the last
-    one also for what lies before and behind. Segments end where the stream was interrupted.
+    A segment starts where a class has the highest score and that is at least ``high``. It ends when
+    the score drops below ``low``, or when another class starts. A window covers the time around its
+    centre, up to the midpoints to its neighbours' centres; the first and the last window also cover
+    the time before and after. Segments end where the stream was interrupted.
 
     Args:
         high: score, in [0, 1].
-        low: likewise, at most ``high``.
+        low: score, in [0, ``high``].
         every: seconds from a window to the next. Windows that neither overlap nor follow each other
             by this are taken to have an interruption between them.
 
@@ -43,7 +43,7 @@ class SegmentMerger:
         check_range('SegmentMerger', 'low', low, 0, high)
         self.high, self.low, self.every = high, low, every
         self.segments: list[Segment] = []
-        self._sum, self._windows = 0.0, 0  # of the scores of the segment that goes on
+        self._sum, self._windows = 0.0, 0  # of the scores of the open segment
         self._label: int | None = None
         self._began = 0.0
         self._last: tuple[float, float] | None = None  # the last window
@@ -102,7 +102,7 @@ def segment_f1(
 
     Args:
         found: segments.
-        true: likewise.
+        true: the annotated segments.
         overlap: least intersection over union.
 
     Returns:
