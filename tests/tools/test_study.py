@@ -34,7 +34,7 @@ STUDY = """
     arms = dict(
         none=dict(config='{tiny}', options=options),
         fusion=dict(test_of='none', options={{'model.fusion_head.weights': 'ratio'}}),
-        broken=dict(config='{tiny}', options={{'model.distill_loss.layers': 'every'}}),
+        broken=dict(config='{tiny}', options={{**options, 'model.distill_loss.layers': 'every'}}),
     )
 """
 
