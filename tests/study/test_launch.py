@@ -95,16 +95,21 @@ def test_forked_runs_find_the_same_and_leave_this_process_as_it_is(study_of, tmp
 
 
 def test_a_forked_run_ends_with_its_study(study_of, tmp_path):
-    (tmp_path / 'write.py').write_text('import time\nprint("here", flush=True)\ntime.sleep(600)')
+    (tmp_path / 'write.py').write_text('import time\nprint("here", flush=True)\ntime.sleep(60)')
     log = (run := study_of().runs[0]).folder / 'log.txt'
 
     def interrupted():
         _wait(lambda: log.exists() and 'here' in log.read_text())
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A pytest in the background ignores SIGINT.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupted).start()
-    with pytest.raises(KeyboardInterrupt):
-        do(study_of(), fork=True)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            do(study_of(), fork=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert run.result() is None and not _children(os.getpid())
 
 
