@@ -163,8 +163,8 @@ def test_refuses_arguments_of_a_reader_that_there_is_not(step):
 
 
 def test_pyav_counts_what_the_header_does_not_tell(tmp_path):
-    for name, codec in (('a.mkv', 'libx264'), ('a.webm', 'libvpx-vp9'), ('a.ts', 'libx264')):
-        path = encode(tmp_path / name, codec)
+    for name in ('a.mkv', 'a.ts'):
+        path = encode(tmp_path / name)
         np.testing.assert_array_equal(
             frames_of(path, 'pyav'), frames_of(path, 'opencv' if name == 'a.ts' else 'decord')
         )
