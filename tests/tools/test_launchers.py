@@ -186,10 +186,14 @@ def test_without_arguments_the_config_stays(monkeypatch):
     assert cfg.to_dict() == Config.fromfile(ROOT / K400).to_dict()
 
 
-@pytest.mark.parametrize('arguments, start', [(['--resume'], None), (['--resume', 'a'], 'a')])
-def test_resume_from_the_latest_or_from_a_path(monkeypatch, arguments, start):
-    cfg = merged(monkeypatch, 'train', K400, *arguments)
-    assert cfg.resume is True and cfg.load_from == start
+def test_resume_from_a_path(monkeypatch):
+    cfg = merged(monkeypatch, 'train', K400, '--resume', 'a')
+    assert cfg.resume is True and cfg.load_from == 'a'
+
+
+def test_with_nothing_to_resume_the_training_starts_as_without(monkeypatch, tmp_path):
+    cfg = merged(monkeypatch, 'train', K400, '--resume', '--work-dir', str(tmp_path))
+    assert cfg.resume is False and cfg.load_from == Config.fromfile(ROOT / K400).load_from
 
 
 def test_no_validate_leaves_nothing_of_validation(monkeypatch):

@@ -174,8 +174,8 @@ def test_a_picture_shows_the_pathway_that_ran_and_says_why():
     with torch.no_grad():
         [sample] = gated.test_step(pseudo_collate([dict(inputs=inputs, data_samples=sample)]))
     picture = explain_video(gated, inputs, sample, 'a.mp4', 'abcd')
-    assert [look.name for look in picture.looks] == ['Local pathway']
+    assert [view.name for view in picture.views] == ['Local pathway']
     local, fused = picture.scores
-    assert (local.values == fused.values).all() and fused.words == '1.00 × local'
+    assert (local.values == fused.values).all() and fused.note == '1.00 × local'
     assert 'did not run: local dominance is at least 0.' in picture.notes[-1]
     assert seen == []
