@@ -9,7 +9,7 @@ whose losses have no term in common), stage 2 both together from there. The undi
 training videos of its own, all share the test videos, 800: the interval of the paired differences
 is Student's over the seeds, and speaks of other training sets and other seeds.
 
-`t4` is T = 4 without T², `t4_squared` with it (the default), `t1_correct` T = 1 where the teacher
+`t4` is T = 4 without T² (the default), `t4_squared` with it, `t1_correct` T = 1 where the teacher
 is right, `mutual` deep mutual learning: both teach on every sample, at the final layer, T = 1.
 
 Tried and dropped on the way, in short runs outside this study: polygons with textures and a second
