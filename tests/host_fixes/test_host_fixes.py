@@ -459,6 +459,22 @@ def probe_tanet():
 
 
 # What each probe says on the bare host.
+def probe_subsets():
+    from mmengine.dataset import BaseDataset, Compose
+
+    def made():
+        dataset = BaseDataset(serialize_data=False, lazy_init=True)
+        dataset.data_list, dataset._fully_initialized = [dict(label=0)], True
+        return dataset
+
+    for dataset in [made() for _ in range(100)]:
+        dataset.get_subset([0])
+    del dataset
+    pipelines, dataset = [Compose([]) for _ in range(1000)], made()  # some where a data set was
+    for dataset.pipeline in pipelines:
+        assert type(dataset.get_subset([0]).pipeline) is Compose
+
+
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
     probe_two_processes: r'torch\.cuda\.set_device\(local_rank\)',
@@ -491,6 +507,7 @@ PROBES = {
     probe_early_stop: r'the stopped training saved nothing|Weights only load failed',
     probe_frame_rate: r'target_fps had no effect',
     probe_activation_checkpointing: r'the backbone has no gradient',
+    probe_subsets: r'AssertionError',
 }
 
 
