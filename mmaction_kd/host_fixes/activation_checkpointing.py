@@ -35,7 +35,7 @@ def checkpointed(forward: Callable) -> Callable:
     """
     bound = inspect.unwrap(forward, stop=lambda f: hasattr(f, '__self__'))  # may be wrapped twice
     module = bound.__self__  # type: ignore[attr-defined]
-    if getattr(module, 'inplace', False):  # it overwrites its input, and keeps only its result
+    if getattr(module, 'inplace', False):  # it overwrites the input that a second run would need
         return forward
 
     @functools.wraps(forward)
@@ -46,7 +46,7 @@ def checkpointed(forward: Callable) -> Callable:
         if not torch.is_grad_enabled():
             return forward(*args, **kwargs)
         run = functools.partial(forward, **kwargs)
-        if torch.compiler.is_compiling():  # the compiler itself runs what changes a buffer once
+        if torch.compiler.is_compiling():  # the compiler updates each buffer once
             return checkpoint(run, *args, use_reentrant=False)
         return checkpoint(
             run,
@@ -59,7 +59,7 @@ def checkpointed(forward: Callable) -> Callable:
 
 
 class _BuffersOf:
-    """Give a module back, for its second run, copies of the buffers that its first run began with.
+    """Restore the buffers of a module for its second run, and discard how that run updates them.
 
     Otherwise BatchNorm would count each batch twice, and what depends on a running statistic would
     be recomputed with another one.
@@ -86,7 +86,7 @@ def _cloned(buffers: dict) -> dict:
 
 FIXES = (
     Fix(
-        name='activation_checkpointing starves hooks, inputs without gradients and BatchNorm',
+        name='activation_checkpointing: hooks get no gradient, BatchNorm counts a batch twice',
         hosts=('mmengine', 'torch'),
         module='mmengine.runner.activation_checkpointing',
         fault=_is_reentrant,

@@ -1,4 +1,4 @@
-"""Report what of the host is broken, what was fixed, and what is left.
+"""Report which faults the host has, which were fixed, and which are left.
 
 ``python -m mmaction_kd.host_fixes.doctor`` prints one line a package (version found) and one a
 fault::
@@ -7,8 +7,8 @@ fault::
     ok     torch >=2.1                                      2.14.1
     fixed  No module named 'mmaction.models.localizers.drn' mmaction2 1.2.0  install mmaction2 ...
 
-The exit code is 1 when something is left that stops training, else 0. The doctor imports the host
-to see what becomes of it, but runs without it too.
+The exit code is 1 if a fault is left that stops training, else 0. The doctor imports the host, so
+that the fixes run, but works without it too.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Line:
     Args:
         state: ok, missing or outside for a package; absent, fixed, present or unknown for a
             fault.
-        what: The package with its range, or the fault.
-        found: The versions found.
-        remedy: What to do; '' where there is nothing to do.
-        stops_training: Whether training can't start with it.
+        what: the package with its range, or the fault.
+        found: the versions found.
+        remedy: what to do; '' where there is nothing to do.
+        stops_training: whether training can't start with it.
     """
 
     state: str
@@ -60,9 +60,9 @@ _NOT_NEEDED = ('decord', 'setuptools')
 
 
 def requirements() -> dict[str, str]:
-    """What training needs: a range, as pip writes it, by distribution.
+    """Return the version range, as pip writes it, of each distribution that training needs.
 
-    Read from the requirements of a checkout, else from the metadata of the installed package.
+    From the requirements of a checkout, else from the metadata of the installed package.
     """
     folder = Path(__file__).parents[2] / 'requirements'
     if (folder / 'runtime.txt').is_file():
@@ -81,11 +81,11 @@ def requirements() -> dict[str, str]:
 
 
 def check_package(name: str, wanted: str) -> Line:
-    """Report a package: ok, missing, or outside of the range that works.
+    """Report a package: ok, missing, or outside the supported range.
 
     Args:
-        name: Its distribution; mmcv and OpenCV have several.
-        wanted: The range, such as '>=2.0,<2.2'.
+        name: its distribution; mmcv and OpenCV have several.
+        wanted: the range, such as '>=2.0,<2.2'.
     """
     names = next((names for names in (_MMCV, _OPENCV) if name in names), (name,))
     installed = {n: version_of(n) for n in names if version_of(n)}
@@ -103,7 +103,7 @@ def check_package(name: str, wanted: str) -> Line:
 
 
 def check_fix(fix: Fix) -> Line:
-    """The line of a fix, after its module is imported, because only then it has happened."""
+    """Report a fix; import its module first, as only then it is applied."""
     error = ''
     if fix.outcome is Outcome.WAITING:
         error = _import_error(fix.module)
@@ -121,7 +121,7 @@ def check_fix(fix: Fix) -> Line:
 
 
 def check_opencv() -> Line:
-    """Two packages that own the folder ``cv2/`` overwrite each other's files."""
+    """Report OpenCV packages that overwrite each other's files in the folder ``cv2/``."""
     installed = {name: version_of(name) for name in _OPENCV if version_of(name)}
     found = ', '.join(f'{name} {version}' for name, version in installed.items())
     what = 'OpenCV packages of several versions share the folder cv2/'
@@ -133,7 +133,7 @@ def check_opencv() -> Line:
 
 
 def check_torchvision() -> Line:
-    """A CPU-only torch with the torchvision of another build has no compiled operators."""
+    """Report a torchvision of another build than torch, whose compiled operators can't load."""
     what = 'operator torchvision::nms does not exist'
     found = f'torch {version_of("torch")}, torchvision {version_of("torchvision")}'
     error = _import_error('torchvision')
@@ -144,7 +144,7 @@ def check_torchvision() -> Line:
 
 
 def check_decord() -> Line:
-    """Decord reads videos by default; PyAV and OpenCV can do it too."""
+    """Report whether decord can be imported; PyAV and OpenCV can read videos too."""
     what = 'decord cannot be imported'
     error = _import_error('decord')
     if not error:
@@ -154,7 +154,7 @@ def check_decord() -> Line:
 
 
 def check_forks() -> Line:
-    """The onedl forks install modules of the same names as their originals."""
+    """Report the onedl forks, whose modules have the names of the originals."""
     what = 'onedl forks under the import names of the host'
     names = {(dist.metadata['Name'] or '').lower() for dist in metadata.distributions()}
     forks = sorted(name for name in names if name.startswith('onedl-mm'))
@@ -165,7 +165,7 @@ def check_forks() -> Line:
 
 
 def check_host_import() -> Line:
-    """Whatever else may be wrong: can the models be imported in the end?"""
+    """Report whether MMAction2's models can be imported after all fixes."""
     what = 'mmaction.models cannot be imported'
     error = _import_error('mmaction.models')
     if not error:
@@ -174,8 +174,8 @@ def check_host_import() -> Line:
 
 
 def examine() -> list[Line]:
-    """All lines: packages, faults that code fixes, faults of the installation."""
-    # What needs no host comes first: a broken torchvision would also break the imports after it.
+    """Return all lines: packages, faults that code fixes, faults of the installation."""
+    # These run before the fixes: a broken torchvision would also break the imports of the host.
     checks: tuple[Callable[[], Line], ...] = (
         check_opencv,
         check_torchvision,
@@ -191,7 +191,7 @@ def examine() -> list[Line]:
 
 
 def render(lines: Iterable[Line]) -> str:
-    """The lines in aligned columns, under a header; the remedy, being long, comes last."""
+    """Format the lines in aligned columns under a header; the long remedy comes last."""
     rows = [('STATE', 'WHAT', 'FOUND', 'REMEDY')]
     rows += [(line.state, line.what, line.found, line.remedy) for line in lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -202,7 +202,7 @@ def render(lines: Iterable[Line]) -> str:
 
 
 def _import_error(module: str) -> str:
-    """Why a module can't be imported, in one line; '' if it can."""
+    """Return why a module can't be imported, in one line; '' if it can."""
     try:
         importlib.import_module(module)
     except Exception as error:  # broken binaries raise all kinds, e.g. RuntimeError
@@ -214,9 +214,9 @@ def main() -> int:
     """Print the report.
 
     Returns:
-        The exit code: 1 if something is left that stops training, else 0.
+        The exit code: 1 if a fault is left that stops training, else 0.
     """
-    warnings.simplefilter('ignore')  # the host's own; what matters here is in the report
+    warnings.simplefilter('ignore')  # the host's own
     lines = examine()
     stops = [line for line in lines if line.stops_training]
     print(render(lines))

@@ -1,4 +1,4 @@
-"""A fix: one fault of the host, how it is found, and the patch for it."""
+"""A fix: one fault of the host, how to detect it, and the patch."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from mmaction_kd.host_fixes.import_hooks import when_imported
 
 
 class Outcome(enum.Enum):
-    """What became of a fix in this process."""
+    """Outcome of a fix in this process."""
 
-    WAITING = 'waiting'  # the module that it changes is not imported yet
-    ABSENT = 'absent'  # the host has no such fault: nothing was touched
+    WAITING = 'waiting'  # the module to patch is not imported yet
+    ABSENT = 'absent'  # the host has no such fault; nothing was patched
     FIXED = 'fixed'
-    FAILED = 'present'  # the fault is there and the fix did not take
+    FAILED = 'present'  # the fault is there, and the patch raised an error
 
 
 @dataclasses.dataclass
 class Fix:
     """One fault of the host and its fix.
 
-    Nothing is imported for a fix: it happens right after the host itself first imports the
-    module that is changed, or at once where that module is there already.
+    A fix imports nothing: it is applied right after the host first imports the module to patch, or
+    at once if that is imported already.
 
     Args:
-        name: What goes wrong without the fix, in the words a user sees.
-        hosts: The distributions that make the fault together.
-        module: Dotted name of the module that is changed.
-        fault: Whether the fault is there, found without triggering it.
-        patch: Changes the module, which it is given.
-        remedy: What a user can do instead, so that the fix is not needed.
+        name: what goes wrong without the fix, in the words that a user sees.
+        hosts: distributions that cause the fault together.
+        module: dotted name of the module to patch.
+        fault: returns whether the fault is there, without triggering it.
+        patch: patches the module, its argument.
+        remedy: what a user can do instead of the fix.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Fix:
     _applied: bool = False
 
     def apply(self) -> None:
-        """Fix the module now or when it is imported; a second call does nothing."""
+        """Patch the module now, or when it is imported; a second call does nothing."""
         if not self._applied:
             self._applied = True
             when_imported(self.module, self._run)
 
     def _run(self, module: Any) -> None:
-        # A fix that fails must not take the host's import down with it: the doctor reports it.
+        # A fix that fails must not break the host's import; the doctor reports it.
         try:
             faulty = self.fault()
             if faulty:
@@ -74,10 +74,10 @@ class Fix:
 
 
 def source_of(module: str) -> str:
-    """Text of a module's source file, found without importing it; '' where there is none.
+    """Return the text of a module's source file without importing it; '' where there is none.
 
-    Only the top-level package is looked up by Python's finders (which imports nothing), the rest
-    is a path inside its folder.
+    Python's finders look up the top-level package only, which imports nothing; the rest is a path
+    in its folder.
     """
     top, *rest = module.split('.')
     spec = importlib.util.find_spec(top)
@@ -94,12 +94,12 @@ def source_of(module: str) -> str:
 
 
 def is_importable(module: str) -> bool:
-    """Whether a top-level module is there, without importing it."""
+    """Return whether a top-level module can be found, without importing it."""
     return importlib.util.find_spec(module) is not None
 
 
 def version_of(distribution: str) -> str:
-    """Version of an installed distribution, '' where it is not installed."""
+    """Return the version of a distribution; '' if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -107,6 +107,6 @@ def version_of(distribution: str) -> str:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """The numbers of a version: '2.14.1+cpu' -> (2, 14, 1); () where there are none."""
+    """Return the numbers of a version: '2.14.1+cpu' -> (2, 14, 1); () where there are none."""
     found = re.match(r'\d+(\.\d+)*', version)
     return tuple(int(part) for part in found.group().split('.')) if found else ()

@@ -1,7 +1,7 @@
-"""Two ways into Python's import system, so that patching imports nothing by itself.
+"""Two import hooks, so that patching imports nothing by itself.
 
 - ``when_imported`` calls a function right after a module is first imported.
-- ``stand_in`` serves a file of ours as a module that nobody else has.
+- ``stand_in`` loads a file as a module that is not installed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 
 
 class _AfterImport(MetaPathFinder):
-    """Stands first in ``sys.meta_path``: passes each search on and extends the loading."""
+    """Meta path finder, the first: delegates each search and extends the loading."""
 
     def __init__(self) -> None:
         self.actions: dict[str, list[Callable[[ModuleType], None]]] = {}
@@ -39,14 +39,13 @@ class _AfterImport(MetaPathFinder):
                 for action in actions:
                     action(module)
 
-            # The loader belongs to this one spec, so its class and every other module are left
-            # as they are.
+            # The loader belongs to this one spec: no other module is affected.
             spec.loader.exec_module = load_and_act  # type: ignore[method-assign]
         return spec
 
 
 class _StandIns(MetaPathFinder):
-    """Stands last in ``sys.meta_path``, so the real module wins wherever there is one."""
+    """Meta path finder, the last: an installed module takes precedence."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
@@ -72,11 +71,11 @@ def when_imported(name: str, action: Callable[[ModuleType], None]) -> None:
 
 
 def stand_in(name: str, file: Path) -> None:
-    """Serve ``file`` as the module ``name`` where Python finds no other.
+    """Load ``file`` as the module ``name`` where Python finds no other.
 
     Args:
-        name: Dotted name of the module.
-        file: Its source; an ``__init__.py`` makes the module a package.
+        name: dotted name of the module.
+        file: its source; an ``__init__.py`` makes the module a package.
     """
     if _STAND_INS not in sys.meta_path:
         sys.meta_path.append(_STAND_INS)

@@ -1,4 +1,4 @@
-"""Modules that the host imports and that are not there."""
+"""Modules that the host imports and that are missing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def _drn_is_missing() -> bool:
 
 
 def _serve_drn(sys: Any) -> None:
-    # The stand-in is a package: Python finds its `drn.drn` in its folder by itself.
+    # The stand-in is a package: Python finds `drn.drn` in its folder.
     stand_in(_DRN, _STAND_INS / 'drn' / '__init__.py')
 
 
 def _multimodal_fails() -> bool:
-    """MMAction2 takes `transformers` for a sign that its multimodal part can be imported.
+    """Return whether MMAction2 would import its multimodal part and fail.
 
-    That part also needs timm, with a module that timm has deprecated, and names that transformers
-    has dropped since. Where all are there, it can be imported, and is.
+    It does so wherever `transformers` is installed. That part also needs a deprecated module of
+    timm, and names that transformers has dropped since.
     """
     if not is_importable('transformers'):
         return False

@@ -1,4 +1,4 @@
-"""What MMAction2 expects of NumPy 1."""
+"""NumPy 1 behaviour that MMAction2 relies on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from mmaction_kd.host_fixes.fix import Fix, release, source_of, version_of
 
-# The names that mmaction2 1.2.0 and mmpretrain 1.2.0 use and NumPy 2 has dropped.
+# Used by mmaction2 1.2.0 and mmpretrain 1.2.0, removed in NumPy 2.
 _DROPPED = ('Inf', 'in1d', 'trapz')
 
 
@@ -43,17 +43,17 @@ def _hue_overflows() -> bool:
 
 
 def adjust_hue(img: Any, factor: float) -> Any:
-    """Turn the hue of an RGB image by ``factor`` of MMAction2's scale.
+    """Shift the hue of an RGB image.
 
-    Differs from the host: the sum is taken in int16. In uint8, NumPy 2 refuses a negative offset,
-    and NumPy 1 let a hue above 255 wrap before the modulo.
+    Differs from the host: the sum is in int16. In uint8, NumPy 2 refuses a negative offset, and
+    NumPy 1 let a hue above 255 wrap around before the modulo.
 
     Args:
-        img: Shape (H, W, 3), values in [0, 255] or clipped to it.
-        factor: In [-0.5, 0.5].
+        img: (H, W, 3), clipped to [0, 255].
+        factor: of MMAction2's scale, in [-0.5, 0.5].
 
     Returns:
-        float32, shape (H, W, 3).
+        (H, W, 3), float32.
     """
     import cv2
     import numpy as np

@@ -1,4 +1,4 @@
-"""What goes wrong between the processes of a distributed run."""
+"""Faults between the processes of a distributed run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _same_batches_on_all_ranks(loops: Any) -> None:
 
 FIXES = (
     Fix(
-        name='ranks write the metrics of a test into one file at once, and may garble it',
+        name='all ranks write the metrics of a test into one file, and may corrupt it',
         hosts=('mmengine',),
         module='mmengine.hooks.logger_hook',
         fault=_all_ranks_write_metrics,
@@ -54,7 +54,7 @@ FIXES = (
         remedy='test in one process, or read the metrics from the log',
     ),
     Fix(
-        name='ranks with other numbers of batches train out of step, then wait for ever',
+        name='ranks with different numbers of batches deadlock',
         hosts=('mmengine',),
         module='mmengine.runner.loops',
         fault=_ranks_need_not_have_the_same_batches,

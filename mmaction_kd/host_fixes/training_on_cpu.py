@@ -1,7 +1,7 @@
 """Training without a GPU: several processes, SyncBN, and mixed precision.
 
-No process group is made at import: a worker process that inherits ``RANK`` would wait in it for
-ever. MMEngine still makes the group when its Runner starts.
+No process group is created at import: a worker process that inherits ``RANK`` would hang in it.
+MMEngine still creates the group when its Runner starts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _on_gloo(init: Callable) -> Callable:
 
 
 def _leave_group() -> None:
-    """Of the processes that leave their group to the end of Python, gloo aborts some."""
+    """Destroy the process group; gloo aborts some processes that leave this to Python's exit."""
     from torch import distributed
 
     if distributed.is_initialized():
@@ -84,7 +84,7 @@ def _wrap_on_cpu(distributed: Any) -> None:
             if any(isinstance(part, SyncBatchNorm) for part in module.modules()):
                 warnings.warn(
                     'MMDistributedDataParallel: SyncBN needs a GPU, got a model on the CPU; BN is '
-                    'taken, with the statistics of each rank alone.',
+                    'used instead, with statistics of each rank alone.',
                     stacklevel=2,
                 )
             module = revert_sync_batchnorm(module)
@@ -101,10 +101,10 @@ def _amp_needs_accelerator() -> bool:
 
 
 def _autocast_on_cpu(amp: Any) -> None:
-    """bfloat16 has the range of float32, so there is no loss to scale: the scaler is off.
+    """Use bfloat16 without a loss scaler, as it has the range of float32.
 
-    Gradients are computed without oneDNN, which gets those of a 3D convolution's weights wrong by
-    any factor, or NaN, where it has padding in time and its maps are small (torch 2.1 and 2.14).
+    Gradients are computed without oneDNN: those of the weights of a 3D convolution with padding in
+    time and small maps are wrong by any factor, or NaN (torch 2.1 and 2.14).
     """
     import torch
 
@@ -118,13 +118,13 @@ def _autocast_on_cpu(amp: Any) -> None:
         amp.OptimWrapper.__init__(self, **kwargs)
         self._scale_update_param = None
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', FutureWarning)  # the class's new name is torch >= 2.3
+            warnings.simplefilter('ignore', FutureWarning)  # torch >= 2.3 renamed it
             self.loss_scaler = amp.GradScaler(enabled=False)
-        self.cast_dtype = torch.bfloat16  # the only type that torch's CPU autocast is fast in
+        self.cast_dtype = torch.bfloat16  # the only fast type of torch's CPU autocast
         if dtype not in (None, 'bfloat16', torch.bfloat16):
             warnings.warn(
                 f'AmpOptimWrapper: on the CPU dtype must be bfloat16, got {dtype!r}; '
-                'bfloat16 is taken.',
+                'bfloat16 is used.',
                 stacklevel=2,
             )
 

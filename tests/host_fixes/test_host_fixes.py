@@ -863,7 +863,7 @@ def test_amp_on_cpu_says_that_it_takes_bfloat16():
     if get_device() != 'cpu':
         pytest.skip('this machine has an accelerator')
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-    with pytest.warns(UserWarning, match="must be bfloat16, got 'float16'; bfloat16 is taken"):
+    with pytest.warns(UserWarning, match="must be bfloat16, got 'float16'; bfloat16 is used"):
         wrapper = AmpOptimWrapper(dtype='float16', optimizer=optimizer)
     assert wrapper.cast_dtype is torch.bfloat16
 
