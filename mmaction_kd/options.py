@@ -9,13 +9,42 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
 P = ParamSpec('P')
 R = TypeVar('R')
 
+
+class Range(NamedTuple):
+    """Bounds of a number in an annotation, such as ``Annotated[float, Range(0, below=1)]``."""
+
+    at_least: float = -math.inf
+    at_most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+
+Count = Annotated[int, Range(1)]
+Positive = Annotated[float, Range(above=0)]
+NotNegative = Annotated[float, Range(0)]
+Ratio = Annotated[float, Range(0, 1)]
+
+UNIONS = (Union, types.UnionType)
+LISTS = (Sequence, list, tuple)
+MAPPINGS = (Mapping, dict)
 # Names of the types in errors, singular and plural.
 NAMES: dict[Any, tuple[str, str]] = {
     bool: ('True or False', 'True or False'),
@@ -24,13 +53,13 @@ NAMES: dict[Any, tuple[str, str]] = {
     str: ('a string', 'strings'),
     Path: ('a path', 'paths'),
     types.NoneType: ('None', 'None'),
-    **dict.fromkeys((Sequence, list, tuple), ('a list', 'lists')),
-    **dict.fromkeys((Mapping, dict), ('a dict', 'dicts')),
+    **dict.fromkeys(LISTS, ('a list', 'lists')),
+    **dict.fromkeys(MAPPINGS, ('a dict', 'dicts')),
 }
 
 
 def checked_options(make: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a constructor to refuse arguments of another type than its annotations.
+    """Decorate a constructor to refuse arguments that its annotations exclude.
 
     Configs are written by hand, and Python accepts any value for any argument: 'False' is true,
     True is the number 1, and None fails deep inside PyTorch.
@@ -39,37 +68,42 @@ def checked_options(make: Callable[P, R]) -> Callable[P, R]:
     missing arguments raise Python's own errors, which name them.
 
     Args:
-        make: an ``__init__``, or a factory function, with annotations.
+        make: an ``__init__``, or a factory function. ``Literal`` is a choice, ``Annotated`` with a
+            :class:`Range` a number within bounds.
 
     Returns:
-        The same, which raises a TypeError first.
+        The same, which first raises a TypeError for another type, and a ValueError for a value
+        that is not among the choices or out of range.
 
     Example:
         >>> class Smooth:
         ...     @checked_options
-        ...     def __init__(self, width: int, weights: Sequence[float] | None = None) -> None: ...
-        >>> smooth = Smooth(3, [1, 0.5])
-        >>> Smooth(3, [1, 'half'])
+        ...     def __init__(self, width: Count, kind: Literal['mean', 'max'] = 'mean') -> None: ...
+        >>> smooth = Smooth(3, 'max')
+        >>> Smooth(3.0)
         Traceback (most recent call last):
-        TypeError: Smooth: weights must be a list of numbers or None, got [1, 'half'].
+        TypeError: Smooth: width must be a whole number, got 3.0.
+        >>> Smooth(3, 'min')
+        Traceback (most recent call last):
+        ValueError: Smooth: kind must be one of ['mean', 'max'], got 'min'.
     """
     names = list(inspect.signature(make).parameters)
 
     @functools.cache  # on first use: an annotation may name a later import
     def wanted() -> dict[str, Any]:
-        return get_type_hints(make)
+        return get_type_hints(make, include_extras=True)
 
     @functools.wraps(make)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         owner = type(args[0]).__name__ if names[0] == 'self' else make.__name__
-        check_types(owner, {**dict(zip(names, args, strict=False)), **kwargs}, wanted())
+        check_options(owner, {**dict(zip(names, args, strict=False)), **kwargs}, wanted())
         return make(*args, **kwargs)
 
     return checked
 
 
-def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse options of the wrong type, by name.
+def check_options(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse options of the wrong type or value, by name.
 
     Args:
         owner: the component that the user configures.
@@ -78,10 +112,33 @@ def check_types(owner: str, options: Mapping[str, Any], wanted: Mapping[str, Any
 
     Raises:
         TypeError: an option is of another type.
+        ValueError: an option is not among its choices or out of range.
     """
     for key, value in options.items():
-        if key in wanted and not is_of_type(value, wanted[key]):
+        if key not in wanted:
+            continue
+        if not is_of_type(value, wanted[key]):
             raise TypeError(f'{owner}: {key} must be {name_of(wanted[key])}, got {value!r}.')
+        _check_value(owner, key, value, wanted[key])
+
+
+def _check_value(owner: str, key: str, value: Any, wanted: Any) -> None:
+    """Refuse a value of the right type that a Literal or a Range excludes, also within a list."""
+    outer, inner = get_origin(wanted) or wanted, get_args(wanted)
+    if outer in UNIONS:
+        _check_value(owner, key, value, next(one for one in inner if is_of_type(value, one)))
+    elif outer is Literal:
+        check_choice(owner, key, value, inner)
+    elif outer is Annotated:
+        for bounds in inner[1:]:
+            check_range(owner, key, value, *bounds)
+    elif outer in MAPPINGS and inner:
+        for name, item in value.items():
+            _check_value(owner, f'a key of {key}', name, inner[0])
+            _check_value(owner, key, item, inner[1])
+    elif outer in LISTS and inner:
+        for item in value:
+            _check_value(owner, key, item, inner[0])
 
 
 def is_of_type(value: Any, wanted: Any) -> bool:
@@ -89,14 +146,18 @@ def is_of_type(value: Any, wanted: Any) -> bool:
 
     Args:
         value: any.
-        wanted: a type of :data:`NAMES`, a list or dict of such, or a union.
+        wanted: a type of :data:`NAMES`, a list or dict of such, a Literal, a union.
 
     Returns:
         Always True for other classes, which the component checks itself.
     """
     outer, inner = get_origin(wanted) or wanted, get_args(wanted)
-    if outer in (Union, types.UnionType):
+    if outer in UNIONS:
         return any(is_of_type(value, one) for one in inner)
+    if outer is Annotated:
+        return is_of_type(value, inner[0])
+    if outer is Literal:
+        return any(is_of_type(value, type(choice)) for choice in inner)
     if outer not in NAMES:
         return True
     if outer is bool:
@@ -104,13 +165,13 @@ def is_of_type(value: Any, wanted: Any) -> bool:
     if outer in (int, float):
         number = isinstance(value, Integral if outer is int else Real)
         return number and not isinstance(value, bool) and value == value  # NaN is not itself
-    if outer in (Mapping, dict):
+    if outer in MAPPINGS:
         return isinstance(value, outer) and all(
             is_of_type(item, one)
             for pair in value.items()
             for item, one in zip(pair, inner, strict=False)
         )
-    if outer in (Sequence, list, tuple):
+    if outer in LISTS:
         several = isinstance(value, outer) and not isinstance(value, (str, bytes))
         return several and all(is_of_type(item, one) for one in inner[:1] for item in value)
     return isinstance(value, outer)
@@ -127,12 +188,16 @@ def name_of(wanted: Any, several: bool = False) -> str:
         Such as 'a whole number or None'.
     """
     outer, inner = get_origin(wanted) or wanted, get_args(wanted)
-    if outer in (Union, types.UnionType):
+    if outer in UNIONS:
         *first, last = (name_of(one, several) for one in inner)
         return f'{", ".join(first)} or {last}'
+    if outer is Annotated:
+        return name_of(inner[0], several)
+    if outer is Literal:
+        return f'one of {list(inner)}'
     name = getattr(outer, '__name__', 'anything')
     name = NAMES.get(outer, (f'a {name}', f'{name}s'))[several]
-    items = inner[-1:] if outer in (Mapping, dict) else inner[:1]
+    items = inner[-1:] if outer in MAPPINGS else inner[:1]
     return ' of '.join([name, *(name_of(one, True) for one in items)])
 
 
@@ -158,7 +223,6 @@ def check_range(
     value: float | None,
     at_least: float = -math.inf,
     at_most: float = math.inf,
-    *,
     above: float = -math.inf,
     below: float = math.inf,
 ) -> None:

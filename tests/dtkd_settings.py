@@ -101,7 +101,7 @@ def batch(cfg, _):
 
 
 def distilled(key):
-    return lambda cfg, _: cfg.model.distill_loss.get(key)
+    return lambda cfg, _: cfg.model.distill_loss[key]
 
 
 SETTINGS = dict(
@@ -113,8 +113,8 @@ SETTINGS = dict(
     LT=locked,
     FT=frozen_at_student_stage,
     teachers=teachers,
-    loss=lambda cfg, _: cfg.model.distill_loss.type.removeprefix('mmaction_kd.'),
-    s_alpha=distilled('s_alpha'),
+    weighting=lambda cfg, _: cfg.model.distill_loss.weighting.type.removeprefix('mmaction_kd.'),
+    s_alpha=lambda cfg, _: cfg.model.distill_loss.weighting.get('s_alpha'),
     kd_temperature=distilled('kd_temperature'),
     kd_weight=distilled('kd_weight'),
     optimizer=lambda cfg, _: cfg.optim_wrapper.optimizer.type,

@@ -21,10 +21,9 @@ SHARED = dict(
     reduction=st.sampled_from(['batchmean', 'mean', 'subset']),
     log_w_term=st.booleans(),
 )
-HYBRID = st.fixed_dictionaries(
-    dict(type=st.just('mmaction_kd.HybridScoreLoss')),
+HYBRID_SCORE = st.fixed_dictionaries(
+    dict(type=st.just('mmaction_kd.HybridScore')),
     optional=dict(
-        SHARED,
         s_alpha=RATIOS,
         order=st.sampled_from(['normalise_then_zero', 'zero_then_normalise', 'mixture']),
         outside_score=st.sampled_from(['teacher', 'buffer', 'zero']),
@@ -33,7 +32,11 @@ HYBRID = st.fixed_dictionaries(
         conf_temperature=st.sampled_from(['kd', 1]),
     ),
 )
-BSKD = st.fixed_dictionaries(dict(type=st.just('mmaction_kd.BSKDLoss')), optional=SHARED)
+BSKD = st.just(dict(type='mmaction_kd.ResponsibleTeacher'))
+DTKD = st.fixed_dictionaries(
+    dict(type=st.just('mmaction_kd.SubsetDistillLoss'), weighting=HYBRID_SCORE | BSKD),
+    optional=SHARED,
+)
 DOMINANCE = st.fixed_dictionaries(
     dict(type=st.just('mmaction_kd.DominanceDistillLoss')),
     optional=dict(
@@ -46,13 +49,13 @@ DOMINANCE = st.fixed_dictionaries(
         group_reduction=st.sampled_from(['group', 'batch']),
         projection=st.sampled_from(['student', 'teacher']),
         require_teacher_correct=st.booleans(),
+        tie=st.sampled_from(['local', 'global']),
         dominance=st.fixed_dictionaries(
             {},
             optional=dict(
                 metric=st.sampled_from(['euclidean', 'sqeuclidean']),
                 space=st.sampled_from(['prob', 'logits']),
                 tau=st.floats(0.1, 10),
-                tie=st.sampled_from(['local', 'global']),
             ),
         ),
     ),
@@ -61,7 +64,7 @@ DOMINANCE = st.fixed_dictionaries(
 
 @QUICK
 @given(
-    cfg=HYBRID | BSKD,
+    cfg=DTKD,
     head=st.sampled_from(['subset', 'full']),
     subset_of=st.lists(st.integers(0, 2), min_size=3, max_size=7).filter(lambda s: len(set(s)) > 1),
     random=st.randoms(use_true_random=False),
@@ -134,12 +137,13 @@ def reloaded(cfg, path):
 
 
 @QUICK
-@given(cfg=HYBRID | BSKD)
+@given(cfg=DTKD)
 def test_a_dumped_config_builds_the_same_distiller_loss(tmp_path, cfg):
     whole = dict(cfg, num_classes=6, subsets=tiny_dtkd.SUBSETS)
     built, again = MODELS.build(whole), MODELS.build(reloaded(whole, tmp_path / 'cfg.py'))
     assert settings_of(built) == settings_of(again)
-    assert {k for k in cfg if k not in ('type', 'conf_temperature')} <= vars(again).keys()
+    assert {k for k in cfg if k not in ('type', 'weighting')} <= vars(again).keys()
+    assert {k for k in cfg['weighting'] if k != 'type'} <= vars(again.weighting).keys()
 
 
 @QUICK

@@ -498,7 +498,7 @@ def taught(baseline):
             for subset, width in widths.items()
         },
         distill_loss=dict(
-            type='mmaction_kd.HybridScoreLoss',
+            type='mmaction_kd.SubsetDistillLoss',
             subsets=dict(static=list(range(26)), dynamic=list(range(26, 101))),
         ),
     )

@@ -54,9 +54,9 @@ def test_mbd_tells_who_dominates_each_sample(layers):
     assert torch.equal(seen.values['local'], ~seen.values['global'])
 
 
-@pytest.mark.parametrize('loss', ['HybridScoreLoss', 'BSKDLoss'])
-def test_dtkd_tells_the_weight_of_each_teacher(loss):
-    model = tiny_dtkd.build(tiny_dtkd.distiller_config(loss=dict(type=f'mmaction_kd.{loss}')))
+@pytest.mark.parametrize('weighting', ['HybridScore', 'ResponsibleTeacher'])
+def test_dtkd_tells_the_weight_of_each_teacher(weighting):
+    model = tiny_dtkd.build(tiny_dtkd.distiller_config(loss=dict(weighting=weighting)))
     inputs, samples = tiny_dtkd.batch([0, 1, 1, 5])
     losses = model.loss(inputs, samples)
     taken = take_observations()

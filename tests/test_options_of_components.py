@@ -4,13 +4,15 @@ import inspect
 import json
 import math
 import re
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 import tiny_dtkd
 import tiny_mbd
 
 from mmaction_kd import registry
-from mmaction_kd.models.dominance import Dominance
+from mmaction_kd.models.backbones import LongformerEncoder
 from mmaction_kd.models.losses.dominance_distill_loss import make_projector
 
 REGISTRIES = (
@@ -26,7 +28,7 @@ ALL = {name: part for one in REGISTRIES for name, part in one.module_dict.items(
 ALL = {name: part for name, part in ALL.items() if 'host_fixes' not in part.__module__}
 # Components whose constructor is the host's have the host's errors.
 OURS = {n: p for n, p in ALL.items() if '_kd.' in getattr(p.__init__, '__module__', '')}
-SETTINGS_OF_OPTIONS = dict(Dominance=Dominance, make_projector=make_projector)
+SETTINGS_OF_OPTIONS = dict(LongformerEncoder=LongformerEncoder, make_projector=make_projector)
 
 SUBSETS = dict(a=[0, 2], b=[1])
 FOR_SUBSETS = dict(num_classes=3, subsets=SUBSETS)
@@ -57,7 +59,6 @@ def good(tmp_path_factory):
         AutoVideoDecode={},
         AutoVideoInit={},
         BilinearJoin=dict(feat_dims={'local': 4, 'global': 5}),
-        BSKDLoss=FOR_SUBSETS,
         BadVideosHook={},
         ConcatJoin=dict(feat_dims={'local': 4, 'global': 5}),
         Conv3dJoin=dict(feat_dims={'local': 4, 'global': 5}),
@@ -70,7 +71,8 @@ def good(tmp_path_factory):
         FeatureFusionHead=dict(num_classes=3),
         FittedSampleFrames=dict(clip_len=4, frame_interval=8, target_fps=30),
         FrozenFrameEncoder=dict(backbone=backbone, mean=[127.0] * 3, std=[128.0] * 3),
-        HybridScoreLoss=FOR_SUBSETS,
+        HybridScore={},
+        LongformerEncoder={},
         LoadFrameFeatures=dict(encoder={}, steps=STEPS[1:2], folder='none'),
         MBDRecognizer={k: v for k, v in mbd.items() if k != 'type'},
         OpticalFlowSubset=dict(dataset=videos, subset='a', subsets=str(subsets), lazy_init=True),
@@ -83,6 +85,7 @@ def good(tmp_path_factory):
         SkippedStepsHook={},
         SnapFrames=dict(frame_interval=2),
         StoredTeacherViews=dict(dataset=videos, store='none', lazy_init=True),
+        SubsetDistillLoss=FOR_SUBSETS,
         SubsetAccMetric=dict(subsets=SUBSETS),
         TemporalConvNet=dict(spatial_backbone=backbone, channels=8),
         UniformThreeCrop=dict(crop_size=8),
@@ -116,7 +119,6 @@ def test_each_component_can_be_made(good, name):
 
 # --- Types --------------------------------------------------------------------------------------
 
-ALIASES = dict(Subsets='str Path Mapping', RecognizerConfig='str Mapping')
 # Values, and the words of an annotation with which each is right.
 VALUES = [
     (None, {'None'}),
@@ -132,20 +134,28 @@ VALUES = [
 ]
 
 
-def words_of(option):
-    """What an annotation names, less what stands in brackets."""
-    text = inspect.formatannotation(option.annotation)
-    for alias, meaning in ALIASES.items():
-        text = text.replace(alias, meaning)
-    while '[' in text:
-        text = re.sub(r'\[[^][]*\]', '', text)
-    return set(re.findall(r'\w+', text))
+def names_of(annotation):
+    """The names of the types that an annotation allows, without those of items."""
+    outer = get_origin(annotation)
+    if outer in (Union, UnionType):
+        return set().union(*map(names_of, get_args(annotation)))
+    if outer is Annotated:
+        return names_of(get_args(annotation)[0])
+    if outer is Literal:
+        return {type(choice).__name__ for choice in get_args(annotation)}
+    return {'None' if annotation is NoneType else (outer or annotation).__name__}
+
+
+def words_of(name, option):
+    part = {**OURS, **SETTINGS_OF_OPTIONS}[name]
+    make = part.__init__ if isinstance(part, type) else part
+    return names_of(get_type_hints(make, include_extras=True)[option.name])
 
 
 def wrong_types():
     for name in [*OURS, *SETTINGS_OF_OPTIONS]:
         for option in options_of(name):
-            words = words_of(option)
+            words = words_of(name, option)
             yield name, option.name, [value for value, right in VALUES if not words & right]
 
 
@@ -194,7 +204,6 @@ WRONG_VALUES = dict(
     ),
     AutoVideoDecode=dict(readers=(dict(ffmpeg={}),)),
     AutoVideoInit=dict(readers=(dict(ffmpeg={}),)),
-    BSKDLoss=OF_SUBSETS,
     BadVideosHook=dict(interval=COUNT),
     DistillReportHook=dict(max_share=(-0.1, 1, INF)),
     DistillVisualizationHook=dict(interval=COUNT, wait_time=NOT_NEGATIVE),
@@ -206,7 +215,6 @@ WRONG_VALUES = dict(
         space=CHOICE,
         tau=POSITIVE,
         reduce=CHOICE,
-        tie=CHOICE,
         momentum=(-0.1, 1, INF),
     ),
     DominanceDistillLoss=dict(
@@ -220,6 +228,7 @@ WRONG_VALUES = dict(
         final_align=CHOICE,
         group_reduction=CHOICE,
         projection=CHOICE,
+        tie=CHOICE,
     ),
     DualTeacherDistiller=dict(unfrozen_objective=CHOICE, teacher_loss_weight=NOT_NEGATIVE),
     BilinearJoin=dict(rank=COUNT),
@@ -233,14 +242,22 @@ WRONG_VALUES = dict(
     FrozenFrameEncoder=dict(
         mean=([127], [127, 127, INF]), std=([128], [128, 128, 0], [128, -1, 128], [128, 128, INF])
     ),
-    HybridScoreLoss=dict(
-        OF_SUBSETS,
+    HybridScore=dict(
         s_alpha=RATIO,
         order=CHOICE,
         outside_score=CHOICE,
         ce_norm_scope=CHOICE,
         ce_norm_degenerate=RATIO,
         conf_temperature=(*CHOICE, 2),
+    ),
+    LongformerEncoder=dict(
+        embed_dims=COUNT,
+        num_layers=COUNT,
+        num_heads=(*COUNT, 5),
+        window_size=(-2, 3),
+        drop_rate=RATIO,
+        attn_drop_rate=RATIO,
+        max_positions=(2, 0, -1),
     ),
     LoadFrameFeatures=dict(frame_interval=COUNT, batch_size=COUNT),
     MBDRecognizer=dict(
@@ -258,6 +275,7 @@ WRONG_VALUES = dict(
     SkipBadVideos=dict(max_share=(-0.1, 1, INF), seed=(-1,), reader_timeout=POSITIVE),
     SkippedStepsHook=dict(max_skipped=COUNT),
     SnapFrames=dict(frame_interval=COUNT),
+    SubsetDistillLoss=OF_SUBSETS,
     SubsetAccMetric=dict(subsets=NO_SUBSETS[:3], collect_device=CHOICE),
     TemporalConvNet=dict(
         channels=COUNT, num_layers=COUNT, kernel_size=(*COUNT, 2), drop_rate=RATIO
@@ -267,12 +285,6 @@ WRONG_VALUES = dict(
         embed_dims=COUNT,
         position_ids=CHOICE,
         frame_interval=COUNT,
-        num_layers=COUNT,
-        num_heads=(*COUNT, 3),
-        window_size=(-2, 3),
-        drop_rate=RATIO,
-        attn_drop_rate=RATIO,
-        max_positions=(2, 0, -1),
         frames_at_once=COUNT,
     ),
     VTNHead=dict(num_classes=COUNT, in_channels=COUNT, dropout_ratio=RATIO, init_std=NOT_NEGATIVE),
@@ -296,7 +308,7 @@ def test_each_number_and_choice_has_values_that_are_wrong():
     """A new option is tested, too."""
     for name in [*OURS, *SETTINGS_OF_OPTIONS]:
         for option in options_of(name):
-            if words_of(option) & {'int', 'float', 'str'} and option.name not in ANY_STRING:
+            if words_of(name, option) & {'int', 'float', 'str'} and option.name not in ANY_STRING:
                 assert WRONG_VALUES.get(name, {}).get(option.name), (name, option.name)
 
 
@@ -316,7 +328,8 @@ def test_a_wrong_value_is_told_by_component_and_option(good, name, option):
 NESTED = [
     ('MBDRecognizer', 'distill_loss', 'tempreature', 2.0),
     ('MBDRecognizer', 'fusion_head', 'weight', 'ratio'),
-    ('DualTeacherDistiller', 'distill_loss', 's_alhpa', 0.3),
+    ('DualTeacherDistiller', 'distill_loss', 'kd_wieght', 0.3),
+    ('SubsetDistillLoss', 'weighting', 's_alhpa', 0.3),
     ('DominanceDistillLoss', 'dominance', 'temperature', 1.0),
     ('DominanceDistillLoss', 'projector', 'depth', 1),
     ('AdaptiveFusionHead', 'dominance', 'label', 'onehot'),

@@ -1,12 +1,16 @@
 """DTKD configs small enough for a test: R3D-18 (BatchNorm, dropout) of a thirty-second width."""
 
+import inspect
+
 import torch
 from mmaction.structures import ActionDataSample
 
+from mmaction_kd.models.losses import HybridScore
 from mmaction_kd.registry import MODELS
 
 CLASSES = 6
 SUBSETS = dict(dynamic=[0, 3, 4, 5], static=[1, 2])
+OF_HYBRID_SCORE = inspect.signature(HybridScore).parameters
 PREPROCESSOR = dict(
     type='ActionDataPreprocessor', mean=[110.0] * 3, std=[60.0] * 3, format_shape='NCTHW'
 )
@@ -42,6 +46,22 @@ def recognizer(num_classes: int = CLASSES, **changes) -> dict:
     )
 
 
+def loss_config(weighting: str = 'HybridScore', **settings) -> dict:
+    """Config of the loss; settings of HybridScore go to the weighting."""
+    score = {key: settings.pop(key) for key in OF_HYBRID_SCORE if key in settings}
+    return dict(
+        type='mmaction_kd.SubsetDistillLoss',
+        weighting=dict(type=f'mmaction_kd.{weighting}', **score),
+        **settings,
+    )
+
+
+def make_loss(num_classes: int, subsets: dict, weighting: str = 'HybridScore', **settings):
+    """Build the loss from flat settings, as :func:`loss_config` takes them."""
+    cfg = loss_config(weighting, num_classes=num_classes, subsets=subsets, **settings)
+    return MODELS.build(cfg)
+
+
 def distiller_config(teachers: dict | None = None, loss: dict | None = None, **changes) -> dict:
     """A student with two such teachers; ``loss`` and ``teachers`` change theirs."""
     teachers = teachers or {}
@@ -53,9 +73,7 @@ def distiller_config(teachers: dict | None = None, loss: dict | None = None, **c
                 name: recognizer(len(classes), **teachers.get(name, {}))
                 for name, classes in SUBSETS.items()
             },
-            distill_loss=dict(
-                dict(type='mmaction_kd.HybridScoreLoss', subsets=SUBSETS), **(loss or {})
-            ),
+            distill_loss=loss_config(**{'subsets': SUBSETS, **(loss or {})}),
         ),
         **changes,
     )

@@ -20,6 +20,7 @@ DIR/results.json. One machine; for more, launch the steps or the configs of conf
 
 import argparse
 import copy
+import inspect
 import json
 import os
 import shlex
@@ -37,6 +38,7 @@ from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subse
 from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
+from mmaction_kd.models.losses import HybridScore
 from mmaction_kd.processes.child_command import end_command, start_command
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.check_config import LOADERS, ConfigCheck
@@ -45,6 +47,7 @@ from mmaction_kd.study.launch import newest_test, saves_apart
 TOOLS = Path(__file__).parent
 PER_CLASS = ('class_weight', 'samples_per_cls')
 """Settings of losses with a number for each class."""
+OF_HYBRID_SCORE = tuple(inspect.signature(HybridScore).parameters)
 METRICS = ('acc/top1', 'acc/top5', 'acc/mean1')
 """That every step reports at validation."""
 HOOKS = dict(
@@ -79,7 +82,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of HybridScoreLoss; BSKDLoss takes the kd_* ones',
+        help='settings of SubsetDistillLoss, and of HybridScore, which BSKD does not have',
     )
     parser.add_argument(
         '--cfg-options',
@@ -341,12 +344,14 @@ class Procedure:
         for name in subsets.names:
             found[name] = teacher_config(self.baseline, name, subsets, subsets_file)
             teachers[name] = (folder / f'{name}.py', self.work / name)
-        kd = {k: v for k, v in self.args.distill_options.items() if k.startswith('kd_')}
-        losses = dict(
-            bskd=dict(type='mmaction_kd.BSKDLoss', **kd),
-            dtkd=dict(type='mmaction_kd.HybridScoreLoss', **self.args.distill_options),
+        shared = dict(self.args.distill_options)
+        score = {key: shared.pop(key) for key in OF_HYBRID_SCORE if key in shared}
+        weightings = dict(
+            bskd=dict(type='mmaction_kd.ResponsibleTeacher'),
+            dtkd=dict(type='mmaction_kd.HybridScore', **score),
         )
-        for name, loss in losses.items():
+        for name, weighting in weightings.items():
+            loss = dict(type='mmaction_kd.SubsetDistillLoss', weighting=weighting, **shared)
             config = student_config(self.baseline, loss, subsets_file, teachers)
             found[name] = evaluated_by_subset(config, subsets_file)
         for name, config in found.items():

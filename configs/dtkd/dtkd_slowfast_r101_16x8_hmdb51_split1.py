@@ -26,9 +26,9 @@ model = dict(
         ),
     ),
     distill_loss=dict(
-        type='mmaction_kd.HybridScoreLoss',
+        type='mmaction_kd.SubsetDistillLoss',
         subsets=_base_.subsets,
-        s_alpha=0.7,
+        weighting=dict(type='mmaction_kd.HybridScore', s_alpha=0.7),
         kd_weight=0.2,
         kd_temperature=2,
     ),

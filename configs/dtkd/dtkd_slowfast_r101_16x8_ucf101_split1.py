@@ -27,9 +27,9 @@ model = dict(
     ),
     frozen_teachers=False,
     distill_loss=dict(
-        type='mmaction_kd.HybridScoreLoss',
+        type='mmaction_kd.SubsetDistillLoss',
         subsets=_base_.subsets,
-        s_alpha=0.3,
+        weighting=dict(type='mmaction_kd.HybridScore', s_alpha=0.3),
         kd_weight=0.4,
         kd_temperature=2,
     ),

@@ -23,9 +23,9 @@ model = dict(
         ),
     ),
     distill_loss=dict(
-        type='mmaction_kd.HybridScoreLoss',
+        type='mmaction_kd.SubsetDistillLoss',
         subsets=_base_.subsets,
-        s_alpha=0.3,
+        weighting=dict(type='mmaction_kd.HybridScore', s_alpha=0.3),
         kd_weight=0.4,
         kd_temperature=2,
     ),

@@ -8,7 +8,7 @@ import math
 import os.path
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from mmengine.dataset import force_full_init
@@ -20,7 +20,7 @@ from mmaction_kd.datasets.part_of_dataset import Choose, Part, part_of
 from mmaction_kd.datasets.random_numbers import seed_all
 from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
 from mmaction_kd.datasets.video_backends import other_readers, used_backend
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Positive, Range, checked_options
 from mmaction_kd.registry import DATASETS
 
 META_KEY = 'bad_videos'  # of a sample: [(path, reason), ...] that it replaces
@@ -98,16 +98,13 @@ class SkipBadVideos:
     def __init__(
         self,
         dataset: OneByOneDataset | dict,
-        max_share: float = 0.1,
-        seed: int = 0,
-        reader_timeout: float | None = None,
+        max_share: Annotated[float, Range(0, below=1)] = 0.1,
+        seed: Annotated[int, Range(0)] = 0,
+        reader_timeout: Positive | None = None,
         known: str | Path | None = None,
         lazy_init: bool = False,
     ) -> None:
         me = type(self).__name__
-        check_range(me, 'max_share', max_share, 0, below=1)
-        check_range(me, 'seed', seed, 0)
-        check_range(me, 'reader_timeout', reader_timeout, above=0)
         self.dataset = ROOT_DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         if not isinstance(self.dataset, OneByOneDataset):
             raise TypeError(

@@ -10,10 +10,9 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmaction_kd.models.dominance import PATHWAYS
-from mmaction_kd.models.precision import at_least_float32
 from mmaction_kd.models.recognizers import MBDRecognizer
-from mmaction_kd.models.submodels.last_features import last_feature
-from mmaction_kd.models.submodels.view_logits import ScoredViews, score_views
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.models.submodels.outputs import ScoredViews, last_feature, score_views
 from mmaction_kd.options import check_choice
 
 ME = 'export'

@@ -19,7 +19,7 @@ from mmengine.dist import (
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-from mmaction_kd.models.submodels.class_labels import class_indices
+from mmaction_kd.models.checks import class_indices
 from mmaction_kd.stored_teachers.store_header import StoreHeader
 from mmaction_kd.stored_teachers.teacher_store import StoredView, TeacherStore, View
 from mmaction_kd.stored_teachers.view_replay import clip_checksum, replay_view, video_key

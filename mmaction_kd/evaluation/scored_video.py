@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmaction_kd.datasets.video_names import how_to_name, video_name
-from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.models.reductions import at_least_float32
 
 
 def scored_video(

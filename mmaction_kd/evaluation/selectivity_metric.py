@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.evaluation.scored_video import scored_video
-from mmaction_kd.models.losses.hybrid_score import kl_divergence
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.models.losses.subset_distill_loss import kl_divergence
+from mmaction_kd.options import Range, checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -72,10 +72,6 @@ class SelectivityMetric(BaseMetric):
         eps: smallest probability of the second distribution, in [0, 1).
         collect_device: as in BaseMetric.
         prefix: as in BaseMetric.
-
-    Raises:
-        TypeError: a setting has a wrong type.
-        ValueError: a setting is not among its choices or out of range.
     """
 
     default_prefix = 'selectivity'
@@ -84,18 +80,15 @@ class SelectivityMetric(BaseMetric):
     def __init__(
         self,
         subsets: Subsets,
-        direction: str = 'teacher_student',
-        eps: float = 0.0,
-        collect_device: str = 'cpu',
+        direction: Literal['teacher_student', 'student_teacher'] = 'teacher_student',
+        eps: Annotated[float, Range(0, below=1)] = 0.0,
+        collect_device: Literal['cpu', 'gpu'] = 'cpu',
         prefix: str | None = None,
     ) -> None:
         me = type(self).__name__
-        check_choice(me, 'collect_device', collect_device, ('cpu', 'gpu'))
         super().__init__(collect_device=collect_device, prefix=prefix)
         indices = subset_indices(subsets)
         check_partition(me, 'subsets', indices)
-        check_choice(me, 'direction', direction, ('teacher_student', 'student_teacher'))
-        check_range(me, 'eps', eps, 0, below=1)
         self.subset_of = {index: name for name, classes in indices.items() for index in classes}
         self.teachers = tuple(indices)
         self.direction = direction

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from mmaction.evaluation import AccMetric
@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 
 from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
 from mmaction_kd.evaluation.scored_video import scored_video
-from mmaction_kd.options import check_choice, checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import METRICS
 
 
@@ -50,7 +50,6 @@ class SubsetAccMetric(AccMetric):
         prefix: as in AccMetric.
 
     Raises:
-        TypeError: a setting has a wrong type.
         ValueError: the subsets leave a class out or name one twice.
     """
 
@@ -59,10 +58,9 @@ class SubsetAccMetric(AccMetric):
         self,
         subsets: Subsets,
         per_class_table: bool = True,
-        collect_device: str = 'cpu',
+        collect_device: Literal['cpu', 'gpu'] = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        check_choice(type(self).__name__, 'collect_device', collect_device, ('cpu', 'gpu'))
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.subsets = subset_indices(subsets)
         check_partition(type(self).__name__, 'subsets', self.subsets)

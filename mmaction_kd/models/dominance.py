@@ -2,20 +2,24 @@
 
 Source: Kang et al., "Using Multi-Layer Bidirectional Distillation to Enhance Local and Global
 Features for Action Recognition", Sensors 2025, 25(22), 6849, equations (1)-(4). The formulas
-are a reconstruction; each reading that the text leaves open is a key of :class:`Dominance`.
+are a reconstruction; each reading that the text leaves open is a key of :class:`Dominance`. One
+that has no key is another subclass of :class:`DominanceReading`.
 """
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.options import Count, Positive, Range, checked_options
+from mmaction_kd.registry import MODELS
 
 PATHWAYS = ('local', 'global')
 
@@ -96,7 +100,55 @@ def dominance_groups(dominance: Mapping[str, Tensor], tie: str = 'global') -> di
     return {'local': local, 'global': ~local}
 
 
-class Dominance(nn.Module):
+class DominanceReading(nn.Module, metaclass=ABCMeta):
+    """Base of what measures dominance, for training groups (3), (4) and test weights (15).
+
+    A subclass, registered in MODELS, takes ``num_classes`` and implements :meth:`forward`; a config
+    names it by ``dominance=dict(type=...)``.
+    """
+
+    needs_targets = False
+    """Whether the true labels are needed, which excludes use at test."""
+    needs_one_class = ''
+    """The setting that needs videos of one class in training; '' where none does."""
+    space = 'prob'
+    """The space of ``f``: 'prob', or 'logits', which excludes use at test."""
+
+    def features(self, logits: Tensor) -> Tensor:
+        """Compute ``f`` in training; at test it is the mean of the probabilities over the views.
+
+        Args:
+            logits: (N, K).
+
+        Returns:
+            (N, K), float64, without gradient.
+        """
+        return logits.detach().double().softmax(1)
+
+    @abstractmethod
+    def forward(
+        self, feats: Mapping[str, Tensor], targets: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Measure the dominance of each pathway.
+
+        Args:
+            feats: ``f`` of each pathway, (N, K), float64; see :meth:`features`.
+            targets: class index of every sample, (N,); in training only.
+
+        Returns:
+            For each pathway D, (N,), above 0, without gradient.
+        """
+
+
+def build_dominance(cfg: Mapping | None, num_classes: int) -> DominanceReading:
+    """Build a reading from its config, whose default type is :class:`Dominance`."""
+    return MODELS.build(
+        {'type': 'mmaction_kd.Dominance', **(cfg or {}), 'num_classes': num_classes}
+    )
+
+
+@MODELS.register_module()
+class Dominance(DominanceReading):
     """Dominance of each pathway, ``D_i^h = max_k P_i^h(k)`` (equations 1 and 2).
 
     It measures confidence, not correctness: the label of the sample is not used (but see
@@ -120,50 +172,38 @@ class Dominance(nn.Module):
             ``space='logits'``.
         tau: divides the distance; above 0.
         reduce: 'max' (the paper) or 'target' (the probability of the true class; training only).
-        tie: the pathway that gets the samples of equal dominance, 'global' or 'local'.
         momentum: weight of the old centre in the moving average, in [0, 1).
 
     Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: a setting is not among its choices or out of range, or two exclude each other.
+        ValueError: two settings exclude each other, or there is no such matrix.
     """
 
     @checked_options
     def __init__(
         self,
-        num_classes: int,
-        normalizer: str = 'classes',
+        num_classes: Count,
+        normalizer: Literal['classes', 'batch_labels'] = 'classes',
         labels: str = 'onehot',
-        metric: str = 'euclidean',
-        space: str = 'prob',
+        metric: Literal['euclidean', 'sqeuclidean'] = 'euclidean',
+        space: Literal['prob', 'logits'] = 'prob',
         center_logits: bool = False,
-        tau: float = 1.0,
-        reduce: str = 'max',
-        tie: str = 'global',
-        momentum: float = 0.9,
+        tau: Positive = 1.0,
+        reduce: Literal['max', 'target'] = 'max',
+        momentum: Annotated[float, Range(0, below=1)] = 0.9,
     ) -> None:
         super().__init__()
-        check_choice('Dominance', 'normalizer', normalizer, ('classes', 'batch_labels'))
-        check_choice('Dominance', 'metric', metric, ('euclidean', 'sqeuclidean'))
-        check_choice('Dominance', 'space', space, ('prob', 'logits'))
-        check_choice('Dominance', 'reduce', reduce, ('max', 'target'))
-        check_choice('Dominance', 'tie', tie, PATHWAYS)
         if center_logits and space != 'logits':
             raise ValueError(
                 "Dominance: center_logits=True needs space='logits', got space='prob'; "
                 'probabilities do not change with an offset of the logits.'
             )
-        check_range('Dominance', 'num_classes', num_classes, 1)
-        check_range('Dominance', 'tau', tau, above=0)
-        check_range('Dominance', 'momentum', momentum, 0, below=1)
         self.normalizer = normalizer
         self.labels = labels
         self.metric = metric
-        self.space = space
+        self.space: str = space
         self.center_logits = center_logits
         self.tau = tau
         self.reduce = reduce
-        self.tie = tie
         self.momentum = momentum
         if labels != 'onehot':
             start = (
@@ -173,26 +213,19 @@ class Dominance(nn.Module):
                 self.register_buffer(f'{name}_labels', start.clone())
 
     @property
-    def needs_targets(self) -> bool:
+    def needs_targets(self) -> bool:  # type: ignore[override]
         """Whether the true labels are needed, which excludes use at test."""
         return self.normalizer == 'batch_labels' or self.reduce == 'target'
 
     @property
-    def needs_one_class(self) -> str:
+    def needs_one_class(self) -> str:  # type: ignore[override]
         """The setting that needs videos of one class in training; '' where none does."""
         if self.needs_targets:
             return f"dominance with normalizer='{self.normalizer}', reduce='{self.reduce}'"
         return "dominance with labels='centers'" if self.labels == 'centers' else ''
 
     def features(self, logits: Tensor) -> Tensor:
-        """Compute ``f``, the vector that is compared with the labels.
-
-        Args:
-            logits: (N, K).
-
-        Returns:
-            (N, K), float64, without gradient.
-        """
+        """Compute ``f``, the vector that is compared with the labels; see the base class."""
         z = logits.detach().double()
         if self.space == 'prob':
             return z.softmax(1)
@@ -201,16 +234,9 @@ class Dominance(nn.Module):
     def forward(
         self, feats: Mapping[str, Tensor], targets: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Compute (1) and (2) for each pathway.
+        """Compute (1) and (2) for each pathway; see the base class.
 
         In training mode, with ``labels='centers'`` and targets, the centres are updated first.
-
-        Args:
-            feats: ``f`` of each pathway, (N, D); see :meth:`features`.
-            targets: class index of every sample, (N,); needed where :attr:`needs_targets`.
-
-        Returns:
-            For each pathway D, (N,), float64, in (0, 1], without gradient.
 
         Raises:
             ValueError: the settings need the targets and there are none.

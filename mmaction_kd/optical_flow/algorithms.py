@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from mmaction_kd.optical_flow.horn_schunck import horn_schunck
-from mmaction_kd.options import check_choice
 
 # Two gray frames (H, W), uint8 -> displacement from the first to the second, pixels to the right
 # and down, (H, W, 2), float32.
@@ -67,7 +67,8 @@ def optical_flow(name: str) -> OpticalFlow:
     of them OpenCV's; horn_schunck is this package's.
 
     Args:
-        name: a key of ALGORITHMS.
+        name: a key of ALGORITHMS, or the import path of an :data:`OpticalFlow` of your own, such as
+            'my_flow.raft'.
 
     Returns:
         The function from two gray frames to the flow between them.
@@ -76,5 +77,15 @@ def optical_flow(name: str) -> OpticalFlow:
         ValueError: there is no such algorithm.
         ImportError: this OpenCV lacks it.
     """
-    check_choice('optical_flow', 'algorithm', name, tuple(ALGORITHMS))
-    return ALGORITHMS[name]()
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]()
+    try:
+        flow = pkgutil.resolve_name(name)
+        if not callable(flow):
+            raise ValueError('no function')
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ValueError(
+            f'optical_flow: algorithm must be one of {list(ALGORITHMS)}, or the import path of a '
+            f"function such as 'my_flow.raft', got {name!r} ({error})."
+        ) from error
+    return flow

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import get_type_hints
+from typing import Annotated, get_type_hints
 
 import cv2
 import numpy as np
 
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource, resize_short_side
-from mmaction_kd.optical_flow.algorithms import ALGORITHMS, optical_flow
-from mmaction_kd.options import check_choice, check_types
+from mmaction_kd.optical_flow.algorithms import optical_flow
+from mmaction_kd.options import Count, Range, check_options
 
 SMALLEST_SHORT_SIDE = 16  # pixels; the pyramids of the algorithms have no room below
 
@@ -21,7 +21,7 @@ class MotionSettings:
     """All that decides the motion of a video.
 
     Args:
-        algorithm: a key of optical_flow.ALGORITHMS.
+        algorithm: see :func:`~mmaction_kd.optical_flow.algorithms.optical_flow`.
         short_side: working size: frames are scaled to it, pixels, and so is their motion; 0 leaves
             every video at its own size, which compares videos of one size only.
         stride: frames from one frame of a pair to the other. Flow is divided by it. Motion beyond
@@ -37,35 +37,25 @@ class MotionSettings:
 
     Raises:
         TypeError: a setting is of another type.
-        ValueError: a setting is out of its range.
+        ValueError: a setting is out of its range, or there is no such algorithm.
+        ImportError: this OpenCV lacks the algorithm.
     """
 
     algorithm: str = 'dis'
     short_side: int = 128
-    stride: int = 1
+    stride: Count = 1
     pair_stride: int = 0
-    segments: int = 0
-    centre_crop: float = 1.0
+    segments: Annotated[int, Range(0)] = 0
+    centre_crop: Annotated[float, Range(above=0, at_most=1)] = 1.0
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        check_types(owner, vars(self), get_type_hints(type(self)))
-        check_choice(owner, 'algorithm', self.algorithm, tuple(ALGORITHMS))
-        for key, low, or_zero in (
-            ('short_side', SMALLEST_SHORT_SIDE, True),
-            ('stride', 1, False),
-            ('pair_stride', self.stride, True),
-            ('segments', 0, False),
-        ):
+        check_options(owner, vars(self), get_type_hints(type(self), include_extras=True))
+        optical_flow(self.algorithm)
+        for key, low in (('short_side', SMALLEST_SHORT_SIDE), ('pair_stride', self.stride)):
             value = getattr(self, key)
-            if value < low and not (or_zero and value == 0):
-                zero = '0, or ' if or_zero else ''
-                raise ValueError(f'{owner}: {key} must be {zero}{low} or more, got {value}.')
-        if not 0 < self.centre_crop <= 1:
-            raise ValueError(
-                f'{owner}: centre_crop must be a ratio in (0, 1], got {self.centre_crop}; 1 is the '
-                'whole frame.'
-            )
+            if value < low and value != 0:
+                raise ValueError(f'{owner}: {key} must be 0, or {low} or more, got {value}.')
 
     @property
     def unit(self) -> str:

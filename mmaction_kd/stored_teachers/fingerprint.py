@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from mmengine.dataset import BaseDataset
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmaction_kd.stored_teachers.view_replay import video_key
 
@@ -46,6 +47,16 @@ def canonical_json(value: object, what: str) -> str:
 def digest(text: str) -> str:
     """SHA-256 in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Return the SHA-256 of names, types, shapes and bytes of all weights and buffers, in hex."""
+    found = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        value = value.detach().cpu().contiguous()
+        found.update(f'{name} {value.dtype} {tuple(value.shape)}\n'.encode())
+        found.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def annotation_digest(dataset: BaseDataset) -> str:

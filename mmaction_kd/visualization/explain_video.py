@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmaction_kd.models.backbones.vtn import VTN
-from mmaction_kd.models.submodels.view_logits import view_logits
+from mmaction_kd.models.submodels.outputs import score_views
 from mmaction_kd.visualization.frame_attention import record_cls_rows
 from mmaction_kd.visualization.grad_cam import grad_cam, last_map_layer
 from mmaction_kd.visualization.shown_frames import ShownClip, one_view, shown_clip
@@ -238,7 +238,7 @@ def _view(
     recognizer = part.recognizer
     if any(isinstance(module, VTN) for module in recognizer.modules()):
         with record_cls_rows(recognizer) as rows, torch.no_grad():
-            view_logits(recognizer, normalised, test_mode=True)
+            score_views(recognizer, normalised, test_mode=True)
         # (layers, B = 1, heads, 1 + T) -> (layers, 1 + T)
         view.attention = torch.stack(rows)[:, 0].mean(1).float().cpu().numpy()
     if not with_grad_cam:

@@ -16,8 +16,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmaction_kd.models.backbones.vtn import VTN
-from mmaction_kd.models.submodels.intermediate_features import find_module
-from mmaction_kd.models.submodels.view_logits import view_logits
+from mmaction_kd.models.submodels.outputs import find_module, score_views
 
 
 def grad_cam(recognizer: BaseModel, clip: Tensor, target_layer: str, class_index: int) -> Tensor:
@@ -66,7 +65,7 @@ def grad_cam(recognizer: BaseModel, clip: Tensor, target_layer: str, class_index
     recognizer.eval()
     try:
         with torch.enable_grad():
-            logits = view_logits(recognizer, clip, test_mode=True)[0]  # (1, 1, K)
+            logits = score_views(recognizer, clip, test_mode=True).logits  # (1, 1, K)
             grads = (
                 torch.autograd.grad(logits[0, :, class_index].sum(), kept, allow_unused=True)
                 if len(kept) == 1
@@ -136,7 +135,7 @@ def last_map_layer(recognizer: BaseModel, clip: Tensor) -> str | None:
     recognizer.eval()
     try:
         with torch.no_grad():
-            view_logits(recognizer, clip, test_mode=True)
+            score_views(recognizer, clip, test_mode=True)
     finally:
         for handle in handles:
             handle.remove()

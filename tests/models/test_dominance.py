@@ -5,15 +5,18 @@ import math
 import mbd_oracle
 import numpy as np
 import pytest
+import tiny_mbd
 import torch
 
 from mmaction_kd.models.dominance import (
     PATHWAYS,
     Dominance,
+    DominanceReading,
     class_distribution,
     dominance_groups,
     label_distances,
 )
+from mmaction_kd.registry import MODELS
 
 
 def dominance_of(module, logits, targets=None):
@@ -135,7 +138,6 @@ def test_a_given_label_matrix_enters_the_distance(tmp_path):
         (dict(center_logits=True), "center_logits=True needs space='logits'"),
         (dict(tau=0), 'tau must be above 0, got 0'),
         (dict(momentum=1), r'momentum must be in \[0, 1\), got 1'),
-        (dict(tie='both'), 'tie must be one of'),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):
@@ -147,3 +149,37 @@ def test_settings_that_need_labels_say_so_at_test():
     module = Dominance(10, reduce='target')
     with pytest.raises(ValueError, match='needs the true labels'):
         dominance_of(module, {'local': torch.randn(2, 10)})
+
+
+class Margin(DominanceReading):
+    """A reading of a user's own: the margin of the most probable class over the second."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+
+    def forward(self, feats, targets=None):
+        return {name: -f.topk(2, 1).values.diff()[:, 0] for name, f in feats.items()}
+
+
+def test_another_reading_is_one_class_and_one_line_of_config():
+    """It decides who teaches in training, and the weights at test."""
+    margin = dict(dominance=dict(type='mmaction_kd.Margin'))
+    MODELS.register_module(module=Margin)
+    try:
+        model = tiny_mbd.build(
+            distill_loss=dict(type='mmaction_kd.DominanceDistillLoss', **margin),
+            fusion_head=dict(type='mmaction_kd.AdaptiveFusionHead', **margin),
+        ).eval()
+    finally:
+        MODELS.module_dict.pop('Margin')
+
+    def margins(scores):
+        return np.subtract(*np.sort(scores.detach().numpy(), 1)[:, [-1, -2]].T)
+
+    inputs, samples = tiny_mbd.batch(6)
+    probs = {name: z.softmax(1) for name, z in model(inputs).items()}
+    local, global_ = (margins(probs[name]) for name in PATHWAYS)
+    share = model(inputs, samples, mode='loss')['local/dominance_share']
+    assert share.item() == pytest.approx((local > global_).mean())
+    weights = [sample.local_weight for sample in model(inputs, samples, mode='predict')]
+    assert weights == pytest.approx(local / (local + global_), rel=1e-5)

@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 import pytest
-from moving_texture import INSIDE, shifted, turned
+from moving_texture import INSIDE, DriftingVideo, shifted, turned
 
 from mmaction_kd.optical_flow.algorithms import ALGORITHMS, optical_flow
 from mmaction_kd.optical_flow.horn_schunck import horn_schunck
+from mmaction_kd.optical_flow.parallel_motion import parallel_motion
+from mmaction_kd.optical_flow.video_motion import MotionSettings
 
 MOTIONS = {
     'less than a pixel': shifted(0.6, -0.3),
@@ -62,11 +64,20 @@ def test_a_pair_has_no_memory_of_the_one_before(name):
     np.testing.assert_array_equal(algorithm(first, second), expected)
 
 
-def test_there_is_no_such_algorithm():
-    names = r"'dis', 'dis_fast', 'dis_ultrafast', 'farneback', 'tvl1', 'horn_schunck'"
-    words = rf"algorithm must be one of \[{names}\], got 'raft'"
+def test_another_algorithm_is_one_file_and_its_name(tmp_path, monkeypatch):
+    """Worker processes find it, too."""
+    code = 'import numpy as np\n\n\ndef flow(a, b):\n    return np.full((*a.shape, 2), (3, 4))\n'
+    (tmp_path / 'my_flow.py').write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = MotionSettings('my_flow.flow')
+    assert dict(parallel_motion(dict(a=DriftingVideo(1.0)), settings, 1)) == dict(a=5)
+
+
+@pytest.mark.parametrize('name', ['raft', 'cv2', 'cv2.no_flow', 'no.flow'])
+def test_there_is_no_such_algorithm(name):
+    words = rf"algorithm must be one of \['dis', .*import path of a function .*, got '{name}'"
     with pytest.raises(ValueError, match=words):
-        optical_flow('raft')
+        MotionSettings(name)
 
 
 def test_without_contrib_the_package_to_install_is_named(monkeypatch):

@@ -41,7 +41,7 @@ def configs(demo_set, tmp_path_factory):
         type='mmaction_kd.DualTeacherDistiller',
         student=plain.model,
         teachers=dict(dynamic=teacher, static=teacher),
-        distill_loss=dict(type='mmaction_kd.HybridScoreLoss', subsets=SUBSETS),
+        distill_loss=dict(type='mmaction_kd.SubsetDistillLoss', subsets=SUBSETS),
     )
     distilled.custom_imports = dict(imports=['mmaction_kd'], allow_failed_imports=False)
     distilled.dump(folder / 'distilled.py')

@@ -10,7 +10,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
 import mmaction_kd
-from mmaction_kd.models.submodels.view_logits import view_logits
+from mmaction_kd.models.submodels.outputs import score_views
 from mmaction_kd.registry import MODELS
 from mmaction_kd.visualization import explain_video
 
@@ -118,7 +118,7 @@ def test_grad_cam_is_of_the_answer_and_of_the_view():
         kept.append(output)
 
     handle = model.backbone.layer2.register_forward_hook(keep)
-    view_logits(model, clip)[0][0, 0, picture.answer].backward()
+    score_views(model, clip).logits[0, 0, picture.answer].backward()
     handle.remove()
     [maps] = kept
     heat = (maps.grad.mean((2, 3, 4), keepdim=True) * maps).sum(1, keepdim=True).relu()

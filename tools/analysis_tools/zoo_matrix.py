@@ -211,7 +211,7 @@ def dtkd(student: str, teacher: str, folder: Path) -> str:
     student={recognizer(student, CLASSES, folder)},
     teachers=dict(static={static},
         dynamic={dynamic}),
-    distill_loss=dict(type='mmaction_kd.HybridScoreLoss', subsets={SUBSETS}))"""
+    distill_loss=dict(type='mmaction_kd.SubsetDistillLoss', subsets={SUBSETS}))"""
 
 
 def write_checkpoints(name: str, folder: Path) -> None:

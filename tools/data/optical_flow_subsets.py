@@ -111,7 +111,12 @@ def parse_args() -> argparse.Namespace:
 
     motion = parser.add_argument_group('motion of a video')
     default = MotionSettings()
-    motion.add_argument('--algorithm', choices=ALGORITHMS, default=default.algorithm)
+    motion.add_argument(
+        '--algorithm',
+        default=default.algorithm,
+        help=f'{", ".join(ALGORITHMS)}, or the import path of a function of your own: '
+        'my_flow.raft, with PYTHONPATH=.',
+    )
     motion.add_argument(
         '--short-side',
         type=int,
@@ -298,9 +303,12 @@ def summary(report: dict, num_videos: int) -> str:
 
 def main() -> None:
     args = parse_args()
-    settings = MotionSettings(
-        **{key.name: getattr(args, key.name) for key in fields(MotionSettings)}
-    )
+    try:
+        settings = MotionSettings(
+            **{key.name: getattr(args, key.name) for key in fields(MotionSettings)}
+        )
+    except (ValueError, ImportError) as error:
+        raise SystemExit(f'optical_flow_subsets: {error}') from error
     if args.launcher != 'none':
         from mmengine.dist import init_dist
 

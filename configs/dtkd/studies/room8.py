@@ -29,7 +29,7 @@ fold_options = (
     'test_dataloader.dataset.data_prefix.img={data}/frames '
     'train_cfg.max_epochs={epochs} param_scheduler.1.T_max={epochs}'
 )
-reading = 'model.distill_loss'
+reading = 'model.distill_loss.weighting'
 arms = dict(
     dtkd_buffer=dict(
         config='{made}/dtkd.py', options={**_base_.taught, f'{reading}.outside_score': 'buffer'}

@@ -53,11 +53,13 @@ arms = dict(
     baseline=dict(config='{made}/baseline.py'),
     bskd=dict(config='{made}/bskd.py', options=taught),
     dtkd=dict(config='{made}/dtkd.py', options=taught),
-    dtkd_mixture=dict(config='{made}/dtkd.py', options={**taught, f'{loss}.order': 'mixture'}),
+    dtkd_mixture=dict(
+        config='{made}/dtkd.py', options={**taught, f'{loss}.weighting.order': 'mixture'}
+    ),
     dtkd_07=dict(config='{made}/dtkd.py', options={**taught, f'{loss}.kd_weight': 0.7}),
     dtkd_mixture_07=dict(
         config='{made}/dtkd.py',
-        options={**taught, f'{loss}.order': 'mixture', f'{loss}.kd_weight': 0.7},
+        options={**taught, f'{loss}.weighting.order': 'mixture', f'{loss}.kd_weight': 0.7},
     ),
     one_teacher=dict(config='{made}/bskd.py', options=one),
     one_teacher_07=dict(config='{made}/bskd.py', options={**one, f'{loss}.kd_weight': 0.7}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os.path
 from collections.abc import Mapping
+from typing import Any, Literal
 
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
@@ -12,10 +13,13 @@ from mmengine.logging import print_log
 from mmaction_kd.datasets.container_length import how_cut
 from mmaction_kd.datasets.reader_process import ReaderFault
 from mmaction_kd.datasets.video_backends import VIDEO_BACKENDS, BackendSteps, is_installed
-from mmaction_kd.options import check_choice, checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 _logged: set[tuple[str, str]] = set()  # (ending, backend) in this process
+
+
+Readers = Mapping[Literal['decord', 'pyav', 'opencv'], Mapping]
 
 
 @TRANSFORMS.register_module()
@@ -37,15 +41,14 @@ class AutoVideoInit(BaseTransform):
             ``dict(decord=dict(num_threads=2))``.
 
     Raises:
-        TypeError: ``readers`` is no dict.
         ValueError: it names another reader.
         FileNotFoundError: on a sample: there is no file.
         RuntimeError: on a sample: no reader can read it, or it is truncated.
     """
 
     @checked_options
-    def __init__(self, readers: Mapping[str, Mapping] | None = None) -> None:
-        self._readers = _built(type(self).__name__, init=readers)
+    def __init__(self, readers: Readers | None = None) -> None:
+        self._readers = _built(init=readers)
 
     def transform(self, results: dict) -> dict:
         path = str(results['filename'])
@@ -74,15 +77,11 @@ class AutoVideoDecode(BaseTransform):
 
     Args:
         readers: arguments of MMAction2's own second step by reader.
-
-    Raises:
-        TypeError: ``readers`` is no dict.
-        ValueError: it names another reader.
     """
 
     @checked_options
-    def __init__(self, readers: Mapping[str, Mapping] | None = None) -> None:
-        self._readers = _built(type(self).__name__, decode=readers)
+    def __init__(self, readers: Readers | None = None) -> None:
+        self._readers = _built(decode=readers)
 
     def transform(self, results: dict) -> dict:
         return self._readers[results['video_backend']].decode(results)
@@ -91,11 +90,9 @@ class AutoVideoDecode(BaseTransform):
         return f'{type(self).__name__}()'
 
 
-def _built(owner: str, **arguments: Mapping[str, Mapping] | None) -> dict[str, BackendSteps]:
+def _built(**arguments: Mapping[Any, Mapping] | None) -> dict[str, BackendSteps]:
     """Build the steps of each installed reader, in the order in which they are tried."""
     [(step, readers)] = arguments.items()
-    for name in readers or ():
-        check_choice(owner, 'readers', name, tuple(VIDEO_BACKENDS))
     return {
         name: BackendSteps(name, **{step: (readers or {}).get(name)})
         for name in VIDEO_BACKENDS

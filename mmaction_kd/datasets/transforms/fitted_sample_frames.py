@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmaction.datasets.transforms import SampleFrames
 
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -23,10 +23,6 @@ class FittedSampleFrames(SampleFrames):
             only with it.
         kwargs: of SampleFrames.
 
-    Raises:
-        TypeError: a setting has a wrong type.
-        ValueError: a setting is less than 1.
-
     Example:
         >>> sample = FittedSampleFrames(4, 8, target_fps=30, test_mode=True)
         >>> video = dict(total_frames=16, start_index=0, avg_fps=30)  # of the 32 frames of a clip
@@ -35,11 +31,7 @@ class FittedSampleFrames(SampleFrames):
     """
 
     @checked_options
-    def __init__(self, clip_len: int, frame_interval: int, target_fps: int, **kwargs) -> None:
-        me = type(self).__name__
-        check_range(me, 'clip_len', clip_len, 1)
-        check_range(me, 'frame_interval', frame_interval, 1)
-        check_range(me, 'target_fps', target_fps, 1)
+    def __init__(self, clip_len: Count, frame_interval: Count, target_fps: Count, **kwargs) -> None:
         super().__init__(clip_len, frame_interval, target_fps=target_fps, **kwargs)
         self._total_frames = 0
 

@@ -21,7 +21,7 @@ from mmengine.dataset import Compose
 from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
 from mmaction_kd.datasets.video_backends import step_kind
 from mmaction_kd.files.atomic_file import atomic_file, write_atomically
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
 
 FORMAT = 1
@@ -67,7 +67,6 @@ class LoadFrameFeatures(BaseTransform):
         batch_size: frames per forward pass of the encoder.
 
     Raises:
-        TypeError: a setting has a wrong type.
         ValueError: a setting is out of range, or ``steps`` have not exactly one Decode step. On a
             sample: it is no video file, or has no frames.
         FileNotFoundError: on a sample: the video or the encoder's weights do not exist.
@@ -79,11 +78,9 @@ class LoadFrameFeatures(BaseTransform):
         encoder: dict,
         steps: Sequence[dict],
         folder: str | Path,
-        frame_interval: int = 1,
-        batch_size: int = 16,
+        frame_interval: Count = 1,
+        batch_size: Count = 16,
     ) -> None:
-        check_range('LoadFrameFeatures', 'frame_interval', frame_interval, 1)
-        check_range('LoadFrameFeatures', 'batch_size', batch_size, 1)
         kinds = [step_kind(step) for step in steps]
         cuts = [index for index, kind in enumerate(kinds) if kind.endswith('Decode')]
         if len(cuts) != 1:

@@ -2,8 +2,9 @@
 
 import copy
 import keyword
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from mmaction_kd.datasets.video_backends import (
     other_readers,
     step_kind,
 )
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 INIT_STEPS = (*(backend.init for backend in VIDEO_BACKENDS.values()), 'AutoVideoInit')
@@ -70,7 +71,6 @@ class PathwayPipelines(BaseTransform):
             None: no resizing.
 
     Raises:
-        TypeError: a setting has a wrong type.
         ValueError: there is no pathway, a name or a pipeline can't be used, the pathways want
             different readers, the backend is unknown, ``inside`` names others than pathways or one
             that itself samples inside another, or ``decode_short_side`` is less than 1 or not for
@@ -96,9 +96,9 @@ class PathwayPipelines(BaseTransform):
     def __init__(
         self,
         pathways: Mapping[str, Sequence[dict]],
-        backend: str = 'decord',
+        backend: Literal['decord', 'pyav', 'opencv', 'auto'] = 'decord',
         inside: Mapping[str, str] | None = None,
-        decode_short_side: int | None = None,
+        decode_short_side: Count | None = None,
     ) -> None:
         _check_names(pathways)
         _check_backend(backend)
@@ -107,7 +107,6 @@ class PathwayPipelines(BaseTransform):
                 "PathwayPipelines: decode_short_side needs backend='decord', the only one that "
                 f'shrinks frames as it decodes, got {backend!r}.'
             )
-        check_range('PathwayPipelines', 'decode_short_side', decode_short_side, 1)
         self.backend = backend
         self.decode_short_side = decode_short_side
         self.inside = dict(inside or {})
@@ -342,12 +341,6 @@ def _check_names(pathways: Mapping[str, Sequence[dict]]) -> None:
 
 
 def _check_backend(backend: str) -> None:
-    choices = [*VIDEO_BACKENDS, AUTO]
-    if backend not in choices:
-        raise ValueError(
-            f'PathwayPipelines: backend must be one of {choices}, got {backend!r}; '
-            'folders of frames and arrays are recognised by themselves.'
-        )
     if backend != AUTO and not is_installed(backend):
         package = VIDEO_BACKENDS[backend].package
         raise ImportError(
@@ -360,7 +353,7 @@ def _reading_steps(
     backend: str, pathways: Mapping[str, Sequence[dict]], short_side: int | None
 ) -> tuple[Callable, Callable]:
     """Build the steps that open and decode a video file, with the pathways' arguments."""
-    names = VIDEO_BACKENDS if backend == AUTO else (backend,)
+    names: Iterable[Any] = VIDEO_BACKENDS if backend == AUTO else (backend,)
     inits = {name: _agreed_step(VIDEO_BACKENDS[name].init, pathways) for name in names}
     decodes = {name: _agreed_step(VIDEO_BACKENDS[name].decode, pathways) for name in names}
     if backend == AUTO:

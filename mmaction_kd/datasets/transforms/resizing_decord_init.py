@@ -8,7 +8,7 @@ from typing import Any
 from mmaction.datasets.transforms import DecordInit
 
 from mmaction_kd.host_fixes.video_readers import as_named
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -25,16 +25,11 @@ class ResizingDecordInit(DecordInit):
     Args:
         short_side: of the frames, pixels; smaller videos keep their size.
         kwargs: of MMAction2's DecordInit, such as ``num_threads``.
-
-    Raises:
-        TypeError: a setting has a wrong type.
-        ValueError: ``short_side`` is less than 1.
     """
 
     @checked_options
-    def __init__(self, short_side: int, **kwargs: Any) -> None:
+    def __init__(self, short_side: Count, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_range('ResizingDecordInit', 'short_side', short_side, 1)
         self.short_side = short_side
 
     def _get_video_reader(self, filename: str) -> Any:

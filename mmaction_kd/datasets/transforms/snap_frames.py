@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmcv.transforms import BaseTransform
 
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -20,18 +20,13 @@ class SnapFrames(BaseTransform):
     Args:
         frame_interval: n, in frames of the video.
 
-    Raises:
-        TypeError: a setting has a wrong type.
-        ValueError: ``frame_interval`` is less than 1.
-
     Example:
         >>> SnapFrames(3)(dict(frame_inds=np.array([1, 4, 7, 8]), start_index=0))['frame_inds']
         array([0, 3, 6, 6])
     """
 
     @checked_options
-    def __init__(self, frame_interval: int) -> None:
-        check_range('SnapFrames', 'frame_interval', frame_interval, 1)
+    def __init__(self, frame_interval: Count) -> None:
         self.frame_interval = frame_interval
 
     def transform(self, results: dict) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import TRANSFORMS
 
 
@@ -24,13 +24,11 @@ class UniformThreeCrop(BaseTransform):
         crop_size: side of the crops, in pixels.
 
     Raises:
-        TypeError: ``crop_size`` is not an integer.
         ValueError: it is less than 1, or larger than a frame.
     """
 
     @checked_options
-    def __init__(self, crop_size: int) -> None:
-        check_range('UniformThreeCrop', 'crop_size', crop_size, 1)
+    def __init__(self, crop_size: Count) -> None:
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:

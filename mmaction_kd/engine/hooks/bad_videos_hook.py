@@ -24,7 +24,7 @@ from mmaction_kd.datasets.skip_bad_videos import (
     skip_bad_videos_in,
     too_many_bad,
 )
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import HOOKS
 
 
@@ -43,17 +43,12 @@ class BadVideosHook(Hook):
     Args:
         interval: training iterations after which the ranks exchange what they found; they also do
             so at the end of an epoch. A kill loses what was found since; it is found again.
-
-    Raises:
-        TypeError: ``interval`` is not an integer.
-        ValueError: it is less than 1.
     """
 
     priority = 'HIGHEST'  # before RuntimeInfoHook takes the metrics to the log
 
     @checked_options
-    def __init__(self, interval: int = 100) -> None:
-        check_range(type(self).__name__, 'interval', interval, 1)
+    def __init__(self, interval: Count = 100) -> None:
         self.interval = interval
         self._all: dict[str, BadVideos] = {}  # the same on all ranks after _share
         self._new: dict[str, dict[str, str]] = {}  # by this rank since _share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -17,7 +18,7 @@ from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
 from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
-from mmaction_kd.options import checked_options
+from mmaction_kd.options import Range, checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.page import run_page
@@ -48,8 +49,6 @@ class DistillReportHook(Hook):
             data set or of its file of subsets.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
-        ValueError: ``max_share`` is out of range.
         FileNotFoundError: there is no such file of classes.
     """
 
@@ -58,15 +57,10 @@ class DistillReportHook(Hook):
     @checked_options
     def __init__(
         self,
-        max_share: float = 0.01,
+        max_share: Annotated[float, Range(0, below=1)] = 0.01,
         baseline: str | None = None,
         classes: str | Sequence[str] | None = None,
     ) -> None:
-        if not 0 <= max_share < 1:
-            raise ValueError(
-                f'DistillReportHook: max_share must be in [0, 1), got {max_share}; 0 writes the '
-                'page at the end only.'
-            )
         self.max_share = max_share
         self.baseline = baseline
         if isinstance(classes, str):

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_names import video_path
 from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, NotNegative, checked_options
 from mmaction_kd.registry import HOOKS
 from mmaction_kd.visualization import (
     explain_video,
@@ -52,7 +52,6 @@ class DistillVisualizationHook(Hook):
             data set, or their numbers.
 
     Raises:
-        TypeError: a setting is of another type than the signature says.
         ValueError: a setting is out of range, or ``show`` is wanted without a display.
         FileNotFoundError: there is no such file of classes.
     """
@@ -62,15 +61,13 @@ class DistillVisualizationHook(Hook):
     @checked_options
     def __init__(
         self,
-        interval: int = 5000,
+        interval: Count = 5000,
         out_dir: str | None = None,
         show: bool = False,
-        wait_time: float = 0.0,
+        wait_time: NotNegative = 0.0,
         grad_cam: bool = False,
         classes: Sequence[str] | str | None = None,
     ) -> None:
-        check_range('DistillVisualizationHook', 'interval', interval, 1)
-        check_range('DistillVisualizationHook', 'wait_time', wait_time, 0)
         if show and not has_display():
             raise ValueError(
                 'DistillVisualizationHook: show must find a display, got neither DISPLAY nor '

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import HOOKS
 
 
@@ -34,8 +34,7 @@ class SkippedStepsHook(Hook):
     """
 
     @checked_options
-    def __init__(self, max_skipped: int = 50) -> None:
-        check_range('SkippedStepsHook', 'max_skipped', max_skipped, 1)
+    def __init__(self, max_skipped: Count = 50) -> None:
         self.max_skipped = max_skipped
         self.skipped = 0
         self.stepped = False

@@ -13,7 +13,6 @@ def cls_attention(
     key: Projection,
     value: Projection,
     num_heads: int,
-    keep: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
     r"""Multi-head attention of one query a sequence over all of its tokens.
@@ -37,7 +36,6 @@ def cls_attention(
         key: Weight (D, D) and bias (D,) or None of the key projection.
         value: Weight (D, D) and bias (D,) or None of the value projection.
         num_heads: Number of heads; divides D.
-        keep: True for the tokens to attend to, (B, L); at least one a row. None: all.
         dropout: Probability of dropping an attention weight.
 
     Returns:
@@ -51,8 +49,6 @@ def cls_attention(
     scores = probe @ tokens.transpose(1, 2)  # (B, heads, L)
     if key_bias is not None:
         scores = scores + (q * key_bias.view(per_head)).sum(2, keepdim=True)
-    if keep is not None:
-        scores = scores.masked_fill(~keep[:, None], float('-inf'))
     probs = F.dropout(scores.softmax(2), dropout)
 
     pooled = probs @ tokens  # (B, heads, D)

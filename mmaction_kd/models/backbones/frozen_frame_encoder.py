@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from mmengine.config import ConfigDict
@@ -12,9 +13,9 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmaction_kd.models.backbones.frame_vectors import vectors_from
-from mmaction_kd.models.distillers.frozen_teachers import weights_hash
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Positive, Range, checked_options
 from mmaction_kd.registry import MODELS
+from mmaction_kd.stored_teachers.fingerprint import weights_hash
 
 TAG_SIZE = 4
 """Channels of a stored feature that hold the tag of its encoder: 64 bits."""
@@ -40,16 +41,15 @@ class FrozenFrameEncoder(BaseModule):
         init_cfg: MMEngine's; the weights are those of ``backbone``.
 
     Raises:
-        TypeError: If a setting has the wrong type.
-        ValueError: If ``mean`` and ``std`` are not three numbers each, or out of range.
+        ValueError: ``mean`` or ``std`` are not three numbers.
     """
 
     @checked_options
     def __init__(
         self,
         backbone: dict,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Sequence[Annotated[float, Range(0, 255)]],
+        std: Sequence[Positive],
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -58,9 +58,6 @@ class FrozenFrameEncoder(BaseModule):
                 'FrozenFrameEncoder: mean and std must be three numbers each, got '
                 f'mean={list(mean)}, std={list(std)}.'
             )
-        for mean_of_channel, std_of_channel in zip(mean, std, strict=True):
-            check_range('FrozenFrameEncoder', 'mean', mean_of_channel, 0, 255)
-            check_range('FrozenFrameEncoder', 'std', std_of_channel, above=0)
         self.register_buffer('mean', torch.tensor(mean).float().view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).float().view(3, 1, 1), persistent=False)
         self.backbone = MODELS.build(backbone)

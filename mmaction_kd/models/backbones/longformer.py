@@ -1,12 +1,13 @@
 """The temporal encoder of VTN: a small Longformer over one token a frame, with [CLS] first."""
 
+from typing import Annotated
+
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmaction_kd.models.backbones.cls_attention import cls_attention
-from mmaction_kd.options import check_range
+from mmaction_kd.options import Count, Range, Ratio, checked_options
 
 # Up to this many frames one dense mask is as fast as blocks; beyond it its T x T scores come to
 # dominate time and memory.
@@ -19,7 +20,6 @@ def dense_window_attention(
     key: Tensor,
     value: Tensor,
     reach: int,
-    keep: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
     r"""Attend from each frame to [CLS] and the frames at most ``reach`` away; one dense mask.
@@ -33,7 +33,6 @@ def dense_window_attention(
         key: Projected [CLS] and frames, (B, 1 + T, heads, d).
         value: As ``key``.
         reach: Frames attended to on each side.
-        keep: False for padding, (B, 1 + T); [CLS] is never padding. None: no padding.
         dropout: Probability of dropping an attention weight.
 
     Returns:
@@ -42,8 +41,6 @@ def dense_window_attention(
     frame = torch.arange(query.shape[1], device=query.device)
     near = (frame[:, None] - frame).abs() <= reach  # (T, T)
     mask = F.pad(near, (1, 0), value=True)  # every frame attends to [CLS]
-    if keep is not None:
-        mask = mask & keep[:, None, None]  # (B, 1, T, 1 + T)
     return _attend(query, key, value, mask, dropout)
 
 
@@ -52,7 +49,6 @@ def block_window_attention(
     key: Tensor,
     value: Tensor,
     reach: int,
-    keep: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
     """Compute :func:`dense_window_attention` with memory linear in T.
@@ -81,16 +77,13 @@ def block_window_attention(
         cls = tokens[:, None, :1].expand(-1, blocks, -1, -1, -1)
         return torch.cat([cls, near], 2).flatten(0, 1)
 
-    if keep is None:
-        real = torch.ones(1, frames, dtype=torch.bool, device=query.device)
-    else:
-        real = keep[:, 1:]
-    real = F.pad(real, (reach, reach + tail)).unfold(1, span, BLOCK)  # (B or 1, blocks, span)
+    real = torch.ones(frames, dtype=torch.bool, device=query.device)
+    real = F.pad(real, (reach, reach + tail)).unfold(0, span, BLOCK)  # (blocks, span)
     column = torch.arange(span, device=query.device)
     offset = column - column[:BLOCK, None]  # query i of a block stands in column i + reach
     near = (offset >= 0) & (offset <= 2 * reach)  # (64, span)
-    mask = F.pad(near & real[:, :, None], (1, 0), value=True)  # (B or 1, blocks, 64, 1 + span)
-    mask = mask.expand(batch, -1, -1, -1).flatten(0, 1)[:, None]
+    mask = F.pad(near & real[:, None], (1, 0), value=True)  # (blocks, 64, 1 + span)
+    mask = mask.repeat(batch, 1, 1)[:, None]
 
     queries = F.pad(query, (0, 0, 0, 0, 0, tail)).unflatten(1, (blocks, BLOCK)).flatten(0, 1)
     out = _attend(queries, spans(key), spans(value), mask, dropout)
@@ -108,7 +101,7 @@ class LongformerEmbeddings(nn.Module):
     """Add position and type embeddings: LayerNorm(x + position + type), then dropout.
 
     The last two rows of the position table are those of [CLS] and of padding, so positions wrap
-    modulo ``max_positions - 2``. The row of padding is zero and unused: padded frames are masked.
+    modulo ``max_positions - 2``. The row of padding is zero and unused.
     Token type 1 is [CLS], 0 a frame.
 
     Args:
@@ -166,8 +159,8 @@ class LongformerAttention(nn.Module):
             for local in (self.query, self.key, self.value):
                 local.requires_grad_(False)
 
-    def forward(self, tokens: Tensor, keep: Tensor | None) -> Tensor:
-        """(B, 1 + T, D), (B, 1 + T) -> (B, 1 + T, D), or (B, 1, D) if only [CLS] is asked for."""
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, 1 + T, D) -> (B, 1 + T, D), or (B, 1, D) with ``cls_only``."""
         dropout = self.drop_rate if self.training else 0.0
         cls = cls_attention(
             self.query_global(tokens[:, 0]),
@@ -175,7 +168,6 @@ class LongformerAttention(nn.Module):
             (self.key_global.weight, self.key_global.bias),
             (self.value_global.weight, self.value_global.bias),
             self.num_heads,
-            keep,
             dropout,
         )[:, None]
         if self.cls_only:
@@ -188,7 +180,6 @@ class LongformerAttention(nn.Module):
             self.key(tokens).unflatten(2, heads),
             self.value(tokens).unflatten(2, heads),
             self.reach,
-            keep,
             dropout,
         )
         return self.out(torch.cat([cls, frames.flatten(2)], 1))
@@ -227,14 +218,14 @@ class LongformerLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(embed_dims, eps=1e-12)
         self.drop = nn.Dropout(drop_rate)
 
-    def forward(self, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
-        """(B, 1 + T, D), (B, 1 + T) -> (B, 1 + T, D), or (B, 1, D) if only [CLS] is asked for."""
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, 1 + T, D) -> (B, 1 + T, D), or (B, 1, D) with ``cls_only``."""
         identity = tokens[:, :1] if self.cls_only else tokens
-        x = self.attn_norm(identity + self.drop(self.attn(tokens, keep)))
+        x = self.attn_norm(identity + self.drop(self.attn(tokens)))
         return self.ffn_norm(x + self.drop(self.ffn(x)))
 
 
-class LongformerEncoder(BaseModule):
+class LongformerEncoder(nn.Module):
     """A Longformer encoder whose single global token is [CLS], the first one.
 
     Every frame attends to its neighbours and to [CLS]; [CLS] attends to all, so cost and memory
@@ -255,34 +246,24 @@ class LongformerEncoder(BaseModule):
         attn_drop_rate: Probability of dropping an attention weight.
         max_positions: Rows of the position table; positions wrap modulo two less.
         cls_only: Output [CLS] alone. False computes every token in the last layer too.
-        init_cfg: MMEngine's, on top of N(0, 0.02) weights and zero biases.
 
     Raises:
-        ValueError: If a setting is out of range, ``num_heads`` does not divide ``embed_dims`` or
-            ``window_size`` is odd.
+        ValueError: ``num_heads`` does not divide ``embed_dims``, or ``window_size`` is odd.
     """
 
+    @checked_options
     def __init__(
         self,
-        embed_dims: int = 768,
-        num_layers: int = 3,
-        num_heads: int = 12,
-        window_size: int = 18,
-        drop_rate: float = 0.1,
-        attn_drop_rate: float = 0.1,
-        max_positions: int = 288,
+        embed_dims: Count = 768,
+        num_layers: Count = 3,
+        num_heads: Count = 12,
+        window_size: Annotated[int, Range(0)] = 18,
+        drop_rate: Ratio = 0.1,
+        attn_drop_rate: Ratio = 0.1,
+        max_positions: Annotated[int, Range(3)] = 288,
         cls_only: bool = True,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        me = 'LongformerEncoder'
-        check_range(me, 'embed_dims', embed_dims, 1)
-        check_range(me, 'num_layers', num_layers, 1)
-        check_range(me, 'num_heads', num_heads, 1)
-        check_range(me, 'window_size', window_size, 0)
-        check_range(me, 'drop_rate', drop_rate, 0, 1)
-        check_range(me, 'attn_drop_rate', attn_drop_rate, 0, 1)
-        check_range(me, 'max_positions', max_positions, 3)
+        super().__init__()
         if embed_dims % num_heads:
             raise ValueError(
                 f'LongformerEncoder: num_heads must divide embed_dims, got {num_heads} and '
@@ -308,21 +289,19 @@ class LongformerEncoder(BaseModule):
         )
         self.apply(_init_normal)
 
-    def forward(self, tokens: Tensor, frame_inds: Tensor, keep: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, frame_inds: Tensor) -> Tensor:
         """Encode the tokens of a batch of clips.
 
         Args:
             tokens: [CLS] and one token a frame, (B, 1 + T, D).
             frame_inds: Position of each frame, at least 0, (B, T).
-            keep: False for padded frames, (B, 1 + T); column 0 ([CLS]) is True. None: no padding.
 
         Returns:
-            [CLS] alone, (B, 1, D), or with ``cls_only=False`` all tokens, (B, 1 + T, D). The
-            outputs of padded frames are undefined.
+            [CLS] alone, (B, 1, D), or with ``cls_only=False`` all tokens, (B, 1 + T, D).
         """
         x = self.embeddings(tokens, frame_inds)
         for layer in self.layers:
-            x = layer(x, keep)
+            x = layer(x)
         return x
 
 

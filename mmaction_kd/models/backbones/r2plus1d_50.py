@@ -1,11 +1,12 @@
 """R(2+1)D-50: a ResNet-50 whose 3D convolutions are factorised into space and time."""
 
 from collections import OrderedDict
+from typing import Annotated
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmaction_kd.options import checked_options
+from mmaction_kd.options import Range, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -132,10 +133,6 @@ class R2Plus1d50(BaseModule):
         norm_eval: Freeze the statistics of every BN.
         init_cfg: MMEngine's. None: He initialisation by fan-out.
 
-    Raises:
-        TypeError: If a setting has the wrong type.
-        ValueError: If ``frozen_stages`` is not in [-1, 4].
-
     Example:
         >>> import torch
         >>> R2Plus1d50()(torch.rand(1, 3, 16, 112, 112)).shape
@@ -145,16 +142,11 @@ class R2Plus1d50(BaseModule):
     @checked_options
     def __init__(
         self,
-        frozen_stages: int = -1,
+        frozen_stages: Annotated[int, Range(-1, 4)] = -1,
         norm_eval: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Kaiming', layer='Conv3d'))
-        if not -1 <= frozen_stages <= 4:
-            raise ValueError(
-                f'R2Plus1d50: frozen_stages must be in [-1, 4], got {frozen_stages}; '
-                '-1 freezes nothing, 0 the stem, 4 the complete backbone.'
-            )
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.conv1 = Conv2Plus1d(3, 64, kernel_t=7, kernel_s=7, stride_t=1, stride_s=2)
         self.maxpool = nn.MaxPool3d(kernel_size=3, stride=2, padding=1)

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, Ratio, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -34,7 +34,6 @@ class TemporalConvNet(BaseModule):
         init_cfg: MMEngine's.
 
     Raises:
-        TypeError: If a setting has the wrong type.
         ValueError: If a setting is out of range, or ``kernel_size`` is even.
     """
 
@@ -42,17 +41,13 @@ class TemporalConvNet(BaseModule):
     def __init__(
         self,
         spatial_backbone: dict,
-        channels: int = 256,
-        num_layers: int = 2,
-        kernel_size: int = 3,
-        drop_rate: float = 0.0,
+        channels: Count = 256,
+        num_layers: Count = 2,
+        kernel_size: Count = 3,
+        drop_rate: Ratio = 0.0,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        check_range('TemporalConvNet', 'channels', channels, 1)
-        check_range('TemporalConvNet', 'num_layers', num_layers, 1)
-        check_range('TemporalConvNet', 'kernel_size', kernel_size, 1)
-        check_range('TemporalConvNet', 'drop_rate', drop_rate, 0, 1)
         if kernel_size % 2 == 0:
             raise ValueError(
                 f'TemporalConvNet: kernel_size must be odd, got {kernel_size}; the window is '

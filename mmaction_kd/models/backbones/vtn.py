@@ -1,16 +1,17 @@
 """VTN: a 2D backbone encodes each frame, a Longformer relates the frames in time."""
 
+from typing import Any, Literal
+
 import torch
 from mmengine.model import BaseModule
 from mmpretrain.models.backbones import VisionTransformer
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmaction_kd.models.backbones.cls_only_vit import narrow_last_block
 from mmaction_kd.models.backbones.frame_memory import FrameMemory
 from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
 from mmaction_kd.models.backbones.longformer import LongformerEncoder
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import MODELS
 
 VIT_B16 = dict(
@@ -51,23 +52,15 @@ class VTN(BaseModule):
             start of the clip, with which the published VTN was trained.
         frame_interval: Frames of the video from one input frame to the next, as in
             ``SampleFrames``; used by 'frame_index' only.
-        num_layers: Layers of the temporal encoder.
-        num_heads: Heads of the temporal encoder; divides ``embed_dims``.
-        window_size: Frames in its attention window, both sides together; even.
-        drop_rate: Its probability of dropping a feature.
-        attn_drop_rate: Its probability of dropping an attention weight.
-        max_positions: Rows of its position table; positions wrap modulo two less.
         cls_only: The last block of a ViT and of the temporal encoder compute only what the
             output depends on. False: they output all tokens, for hooks.
         share_frames: Whether a test encodes each distinct frame of several clips only once.
         frames_at_once: Batch size of the spatial backbone in a test, in frames, at least 1. None:
             all; required under FSDP, where all ranks must call it equally often.
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
-
-    Raises:
-        TypeError: If a setting has the wrong type.
-        ValueError: If a setting is not among its choices or out of range, ``num_heads`` does not
-            divide ``embed_dims``, or ``window_size`` is odd.
+        **encoder: ``num_layers``, ``num_heads``, ``window_size``, ``drop_rate``,
+            ``attn_drop_rate`` and ``max_positions`` of the temporal encoder, a
+            :class:`~mmaction_kd.models.backbones.LongformerEncoder`.
 
     Example:
         >>> import torch
@@ -83,38 +76,21 @@ class VTN(BaseModule):
         self,
         spatial_backbone: dict | None = None,
         embed_dims: int = 768,
-        position_ids: str = 'order',
-        frame_interval: int = 8,
-        num_layers: int = 3,
-        num_heads: int = 12,
-        window_size: int = 18,
-        drop_rate: float = 0.1,
-        attn_drop_rate: float = 0.1,
-        max_positions: int = 288,
+        position_ids: Literal['order', 'frame_index'] = 'order',
+        frame_interval: Count = 8,
         cls_only: bool = True,
         share_frames: bool = True,
-        frames_at_once: int | None = None,
+        frames_at_once: Count | None = None,
         init_cfg: dict | list[dict] | None = None,
+        **encoder: Any,
     ) -> None:
         super().__init__(init_cfg)
-        check_choice('VTN', 'position_ids', position_ids, ('order', 'frame_index'))
-        check_range('VTN', 'frame_interval', frame_interval, 1)
-        check_range('VTN', 'frames_at_once', frames_at_once, 1)
         self.frame_interval = frame_interval
         self.position_step = frame_interval if position_ids == 'frame_index' else 1
         self.share_frames = share_frames
         self.frames_at_once = frames_at_once
         self.frame_memory: FrameMemory | None = None  # set by remember_frames
-        self.temporal_encoder = LongformerEncoder(
-            embed_dims,
-            num_layers,
-            num_heads,
-            window_size,
-            drop_rate,
-            attn_drop_rate,
-            max_positions,
-            cls_only,
-        )
+        self.temporal_encoder = LongformerEncoder(embed_dims, cls_only=cls_only, **encoder)
         self.spatial_backbone = MODELS.build(spatial_backbone or VIT_B16)
         width = vectors_from(self.spatial_backbone, 'VTN')
         if cls_only and isinstance(self.spatial_backbone, VisionTransformer):
@@ -126,26 +102,17 @@ class VTN(BaseModule):
         self.cls_token = nn.Parameter(torch.empty(1, 1, embed_dims))
         nn.init.normal_(self.cls_token, std=0.02)  # as the rest of the temporal encoder
 
-    def forward(
-        self, imgs: Tensor, frame_inds: Tensor | None = None, keep: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, imgs: Tensor) -> Tensor:
         """Encode clips.
 
         Args:
             imgs: Normalised clips, (N V, C, T, H, W).
-            frame_inds: Position of each frame, (N V, T). None: see ``position_ids``.
-            keep: False for frames that are padding, (N V, T). None: no padding.
 
         Returns:
             The feature of each clip, (N V, D).
         """
         clips, frames = imgs.shape[0], imgs.shape[2]
-        if frame_inds is None:
-            ids = self.position_step * torch.arange(frames, device=imgs.device)
-            frame_inds = ids.expand(clips, -1)
-        if keep is not None:
-            keep = F.pad(keep, (1, 0), value=True)  # (N V, T) -> (N V, 1 + T), [CLS] is kept
-
+        frame_inds = self.position_step * torch.arange(frames, device=imgs.device)
         vectors = encode_clips(
             self.spatial_backbone,
             imgs,
@@ -156,4 +123,4 @@ class VTN(BaseModule):
         )
         feats = self.frame_projection(vectors)  # (N V, T, D)
         tokens = torch.cat([self.cls_token.expand(clips, -1, -1), feats], 1)
-        return self.temporal_encoder(tokens, frame_inds, keep)[:, 0]
+        return self.temporal_encoder(tokens, frame_inds.expand(clips, -1))[:, 0]

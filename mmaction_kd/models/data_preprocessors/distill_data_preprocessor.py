@@ -26,7 +26,6 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         teachers_in_training: False if their logits are stored.
 
     Raises:
-        TypeError: a setting has the wrong type.
         ValueError: a preprocessor blends, or a batch lacks the student's or a teacher's clips.
     """
 

@@ -7,6 +7,7 @@ Human Activity Recognition", Electronics 2025, 14(20), 4130.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -14,6 +15,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmaction_kd.datasets.random_numbers import random_state_kept
+from mmaction_kd.models.checks import check_losses, check_scores, check_single_label, class_indices
 from mmaction_kd.models.data_preprocessors import DistillDataPreprocessor
 from mmaction_kd.models.distillers.student_keys import name_weights_as_the_students
 from mmaction_kd.models.distillers.teachers import (
@@ -23,19 +25,15 @@ from mmaction_kd.models.distillers.teachers import (
     StoredTeachers,
     clips_of,
 )
-from mmaction_kd.models.precision import at_least_float32
-from mmaction_kd.models.submodels.class_labels import class_indices
-from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
-from mmaction_kd.models.submodels.intermediate_features import record_output
-from mmaction_kd.models.submodels.last_features import extracts_features, video_features
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.models.submodels.outputs import extracts_features, record_output, video_features
 from mmaction_kd.models.submodels.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
     load_recognizer,
     split_recognizer_config,
 )
-from mmaction_kd.models.submodels.single_label import check_single_label
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.options import NotNegative, checked_options
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.store_header import TeacherIdentity
 
@@ -53,7 +51,7 @@ class DualTeacherDistiller(BaseModel):
 
     Outside of training this is the student. Its weights have the student's names, so that a
     checkpoint loads with the student's own config in stock MMAction2. Frozen teachers are no part
-    of it (see :class:`~mmaction_kd.models.distillers.frozen_teachers.FrozenTeachers`);
+    of it (see :class:`~mmaction_kd.models.distillers.teachers.FrozenTeachers`);
     :class:`~mmaction_kd.engine.TeacherHashHook` records which they were.
 
     Each video has one class, whose teacher is responsible. Soft labels are refused: a blending
@@ -67,8 +65,8 @@ class DualTeacherDistiller(BaseModel):
             ``checkpoint`` holds its initial weights.
         teachers: recognizers by the name of their subset, two in the paper; ``checkpoint`` holds
             their weights. One without ``data_preprocessor`` uses the student's.
-        distill_loss: config of a :class:`~mmaction_kd.models.losses.HybridScoreLoss` or a
-            :class:`~mmaction_kd.models.losses.BSKDLoss`; gets ``num_classes`` from the student.
+        distill_loss: config of a :class:`~mmaction_kd.models.losses.SubsetDistillLoss`; gets
+            ``num_classes`` from the student.
         frozen_teachers: the paper's FT. False: teachers are trained along, kept in the checkpoint
             (as ``trained_teachers.*``) and run on their own samples in train mode. A teacher of LT,
             locked while it was trained on its subset, is its checkpoint with the unlocked config.
@@ -86,9 +84,8 @@ class DualTeacherDistiller(BaseModel):
             trusted with a warning.
 
     Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: the teachers are not those of the loss, one has a head of another width or for
-            several classes a video, or a setting is not among its choices or out of range.
+        ValueError: the teachers are not those of the loss, or one has a head of another width or
+            for several classes a video.
     """
 
     @checked_options
@@ -98,13 +95,11 @@ class DualTeacherDistiller(BaseModel):
         teachers: Mapping[str, RecognizerConfig],
         distill_loss: Mapping,
         frozen_teachers: bool = True,
-        unfrozen_objective: str = 'ce',
-        teacher_loss_weight: float = 1.0,
+        unfrozen_objective: Literal['ce', 'bn_only'] = 'ce',
+        teacher_loss_weight: NotNegative = 1.0,
         predict_teachers: bool = False,
         stored_teachers: str | None = None,
     ) -> None:
-        check_choice(OWNER, 'unfrozen_objective', unfrozen_objective, ('ce', 'bn_only'))
-        check_range(OWNER, 'teacher_loss_weight', teacher_loss_weight, 0)
         if stored_teachers is not None and not frozen_teachers:
             raise ValueError(
                 f'{OWNER}: stored_teachers needs frozen_teachers=True, got False; the stored '
@@ -194,11 +189,7 @@ class DualTeacherDistiller(BaseModel):
             kwargs: of the student's 'tensor' mode, such as ``stage``.
 
         Returns:
-            'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': the output of the
-            student.
-
-        Raises:
-            ValueError: another mode.
+            In mode 'tensor' the output of the student.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples or [])

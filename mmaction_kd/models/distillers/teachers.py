@@ -15,22 +15,39 @@ from mmengine.model import BaseDataPreprocessor, BaseModel
 from torch import Tensor, nn
 
 from mmaction_kd.datasets.random_numbers import random_state_kept
-from mmaction_kd.models.distillers.frozen_teachers import FrozenTeachers, weights_hash
+from mmaction_kd.models.checks import check_single_label
 from mmaction_kd.models.losses.subset_distill_loss import SubsetDistillLoss
-from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.models.submodels.outputs import score_views
 from mmaction_kd.models.submodels.recognizer_config import (
     RecognizerConfig,
     build_recognizer,
     load_recognizer,
     split_recognizer_config,
 )
-from mmaction_kd.models.submodels.single_label import check_single_label
-from mmaction_kd.models.submodels.view_logits import view_logits
-from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest
+from mmaction_kd.stored_teachers.fingerprint import canonical_json, digest, weights_hash
 from mmaction_kd.stored_teachers.store_header import StoreHeader, TeacherIdentity, load_header
 
 OWNER = 'DualTeacherDistiller'
 Inputs = Tensor | Mapping[str, Tensor]
+
+
+class FrozenTeachers(dict[str, BaseModel]):
+    """Recognizers by name, always in eval mode and without gradients.
+
+    As a plain attribute of a module, a dict is not part of the module tree. So none of its weights
+    is a parameter of the distiller, in the optimizer, in DDP's buckets or in the checkpoint, and
+    ``distiller.train()`` does not reach it: dropout stays off and no buffer moves. A deep copy of
+    the distiller, such as EMA makes, shares it.
+    """
+
+    def add(self, name: str, teacher: BaseModel) -> None:
+        """Add a recognizer, frozen."""
+        teacher.eval()
+        self[name] = teacher.requires_grad_(False)
+
+    def __deepcopy__(self, memo: dict) -> FrozenTeachers:
+        return self
 
 
 class LiveTeachers:
@@ -165,7 +182,7 @@ class LiveTeachers:
         logits = {}
         for name, teacher in self.models.items():
             clips = clips_of(inputs, name)
-            logits[name] = at_least_float32(view_logits(teacher, clips)[0]).mean(1)
+            logits[name] = at_least_float32(score_views(teacher, clips).logits).mean(1)
         return logits
 
     def probs(self, inputs: Inputs) -> dict[str, Tensor]:
@@ -174,7 +191,8 @@ class LiveTeachers:
         for name, teacher in self.models.items():
             if name in self.frozen:
                 self.load(name)
-            views, _ = view_logits(teacher, clips_of(inputs, name), test_mode=True)  # (N, V, D)
+            clips = clips_of(inputs, name)
+            views = score_views(teacher, clips, test_mode=True).logits  # (N, V, D)
             flat = self.distill_loss.teacher_probs(name, views.flatten(0, 1))
             probs[name] = flat.unflatten(0, views.shape[:2]).mean(1)  # (N·V, K) -> (N, K)
         return probs
@@ -273,8 +291,8 @@ def _logits_of(teacher: BaseModel, clips: Tensor, rows: Tensor) -> Tensor:
     index = rows.nonzero().flatten()
     if len(index) == 0:
         return clips.new_zeros(len(clips), teacher.cls_head.num_classes, dtype=torch.float32)
-    views, _ = view_logits(teacher, clips if len(index) == len(clips) else clips[index])
-    logits = at_least_float32(views).mean(1)
+    scored = score_views(teacher, clips if len(index) == len(clips) else clips[index])
+    logits = at_least_float32(scored.logits).mean(1)
     return logits.new_zeros(len(clips), logits.shape[1]).index_copy(0, index, logits)
 
 

@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from mmaction_kd.models.heads.adaptive_fusion_head import fusion_weights
+from mmaction_kd.models.checks import check_batch
 from mmaction_kd.models.heads.feature_joins import FeatureJoin
-from mmaction_kd.models.heads.fusion_head import FeatKind, FusedScores, FusionHead
-from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.precision import at_least_float32
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.models.heads.fusion_head import FeatKind, FusedScores, FusionHead, fusion_weights
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.options import Count, NotNegative, Ratio, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -43,28 +42,24 @@ class FeatureFusionHead(FusionHead):
         dropout_ratio: probability of dropping a joined feature.
         detach: stop the gradient of this head's loss at the pathways.
         init_std: standard deviation of the classifier's initial weights.
-        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`, for the reported
-            weights.
+        dominance: see the base class; for the reported weights.
 
     Raises:
-        TypeError: a setting has the wrong type, or ``join`` is no join.
-        ValueError: a setting is not among its choices or out of range.
+        TypeError: ``join`` is no join.
     """
 
     @checked_options
     def __init__(
         self,
-        num_classes: int,
+        num_classes: Count,
         join: Mapping | None = None,
-        dropout_ratio: float = 0.5,
+        dropout_ratio: Ratio = 0.5,
         detach: bool = True,
-        init_std: float = 0.01,
+        init_std: NotNegative = 0.01,
         dominance: Mapping | None = None,
     ) -> None:
         super().__init__(num_classes, dominance)
         me = type(self).__name__
-        check_range(me, 'dropout_ratio', dropout_ratio, 0, 1)
-        check_range(me, 'init_std', init_std, 0)
         self.join_cfg = dict(join or dict(type='mmaction_kd.ConcatJoin'))
         kind = MODELS.get(str(self.join_cfg.get('type')))
         if not (isinstance(kind, type) and issubclass(kind, FeatureJoin)):

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmaction_kd.models.heads.fusion_head import FeatKind
-from mmaction_kd.models.precision import at_least_float32
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -68,18 +68,13 @@ class BilinearJoin(FeatureJoin):
     Args:
         feat_dims: D of each pathway's feature.
         rank: dimensions of the product.
-
-    Raises:
-        TypeError: ``rank`` is no whole number.
-        ValueError: it is less than 1.
     """
 
     EPS = 1e-5  # without it the root has no gradient at 0
 
     @checked_options
-    def __init__(self, feat_dims: Mapping[str, int], rank: int = 512) -> None:
+    def __init__(self, feat_dims: Mapping[str, int], rank: Count = 512) -> None:
         super().__init__()
-        check_range(type(self).__name__, 'rank', rank, 1)
         self.out_dims = rank
         self.local = nn.Linear(feat_dims['local'], rank)
         self.global_ = nn.Linear(feat_dims['global'], rank)
@@ -100,18 +95,13 @@ class Conv3dJoin(FeatureJoin):
     Args:
         feat_dims: C of the local map and D of the global feature.
         channels: C of the convolution.
-
-    Raises:
-        TypeError: ``channels`` is no whole number.
-        ValueError: it is less than 1.
     """
 
     needs_feats = MappingProxyType({'local': 'map', 'global': 'vector'})
 
     @checked_options
-    def __init__(self, feat_dims: Mapping[str, int], channels: int = 512) -> None:
+    def __init__(self, feat_dims: Mapping[str, int], channels: Count = 512) -> None:
         super().__init__()
-        check_range(type(self).__name__, 'channels', channels, 1)
         self.out_dims = channels
         self.conv = nn.Conv3d(sum(feat_dims.values()), channels, 3, padding=1)
 

@@ -4,7 +4,7 @@ from mmaction.models.heads import BaseHead
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from mmaction_kd.options import check_range, checked_options
+from mmaction_kd.options import Count, NotNegative, Ratio, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -23,26 +23,18 @@ class VTNHead(BaseHead):
         dropout_ratio: Probability of dropping a hidden feature.
         init_std: Standard deviation of the initial weights.
         **kwargs: Of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
-
-    Raises:
-        TypeError: If a setting has the wrong type.
-        ValueError: If a setting is out of range.
     """
 
     @checked_options
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int = 768,
-        dropout_ratio: float = 0.5,
-        init_std: float = 0.02,
+        num_classes: Count,
+        in_channels: Count = 768,
+        dropout_ratio: Ratio = 0.5,
+        init_std: NotNegative = 0.02,
         **kwargs,
     ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
-        check_range('VTNHead', 'num_classes', num_classes, 1)
-        check_range('VTNHead', 'in_channels', in_channels, 1)
-        check_range('VTNHead', 'dropout_ratio', dropout_ratio, 0, 1)
-        check_range('VTNHead', 'init_std', init_std, 0)
         self.init_std = init_std
         self.norm = nn.LayerNorm(in_channels)
         self.fc = nn.Linear(in_channels, in_channels)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmaction_kd.models.dominance import PATHWAYS, Dominance, dominance_groups
-from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.losses.group_mean import group_mean, group_size
-from mmaction_kd.models.precision import at_least_float32
+from mmaction_kd.models.checks import check_batch
+from mmaction_kd.models.dominance import PATHWAYS, build_dominance, dominance_groups
+from mmaction_kd.models.reductions import at_least_float32, group_mean, group_size
 from mmaction_kd.observations import (
     DOMINANCE,
     DOMINANCE_SHARE,
@@ -24,7 +24,7 @@ from mmaction_kd.observations import (
     TEACHER_WRONG_SHARE,
     observe,
 )
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.options import Count, Positive, Range, checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -94,7 +94,7 @@ def align_steps(feats: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 
 @checked_options
 def make_projector(
-    in_dims: int, out_dims: int, hidden_dims: int = 0, norm: bool = False
+    in_dims: Count, out_dims: Count, hidden_dims: Annotated[int, Range(0)] = 0, norm: bool = False
 ) -> nn.Module:
     """Build ``φ`` of (10) and (11), from one pathway's feature space into the other's.
 
@@ -107,13 +107,7 @@ def make_projector(
     Returns:
         A module (..., in_dims) -> (..., out_dims).
 
-    Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: a setting is out of range.
     """
-    check_range('make_projector', 'in_dims', in_dims, 1)
-    check_range('make_projector', 'out_dims', out_dims, 1)
-    check_range('make_projector', 'hidden_dims', hidden_dims, 0)
     layers: list[nn.Module] = [nn.Linear(in_dims, out_dims)]
     if hidden_dims:
         layers = [nn.Linear(in_dims, hidden_dims), nn.GELU(), nn.Linear(hidden_dims, out_dims)]
@@ -160,39 +154,35 @@ class DominanceDistillLoss(nn.Module):
         projection: side that (10) and (11) project, 'student' (FitNets) or 'teacher'.
         projector: settings of :func:`make_projector`.
         require_teacher_correct: skip samples that the teacher misclassifies (not in the paper).
-        dominance: settings of :class:`Dominance`.
+        tie: the pathway that teaches the samples of equal dominance.
+        dominance: settings of :class:`~mmaction_kd.models.dominance.Dominance`, or the config of
+            another :class:`~mmaction_kd.models.dominance.DominanceReading`.
 
     Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: a setting is not among its choices or out of range.
+        ValueError: a weight is negative or infinite, or ``feat_dims`` lack a pathway.
     """
 
     @checked_options
     def __init__(
         self,
-        num_classes: int,
+        num_classes: Count,
         feat_dims: Mapping[str, int] | None = None,
         kl_weight: float | Sequence[float] = 0.6,
         mse_weight: float | Sequence[float] = 0.4,
-        temperature: float = 4.0,
+        temperature: Positive = 4.0,
         t_squared: bool = False,
-        teacher: str = 'dominant',
-        layers: str = 'both',
-        final_align: str = 'kl',
-        group_reduction: str = 'group',
-        projection: str = 'student',
+        teacher: Literal['dominant', 'local', 'global', 'both'] = 'dominant',
+        layers: Literal['final', 'intermediate', 'both', 'none'] = 'both',
+        final_align: Literal['kl', 'mse'] = 'kl',
+        group_reduction: Literal['group', 'batch'] = 'group',
+        projection: Literal['student', 'teacher'] = 'student',
         projector: Mapping | None = None,
         require_teacher_correct: bool = False,
+        tie: Literal['local', 'global'] = 'global',
         dominance: Mapping | None = None,
     ) -> None:
         super().__init__()
         me = type(self).__name__
-        check_choice(me, 'teacher', teacher, ('dominant', *PATHWAYS, 'both'))
-        check_choice(me, 'layers', layers, ('final', 'intermediate', 'both', 'none'))
-        check_choice(me, 'final_align', final_align, ('kl', 'mse'))
-        check_choice(me, 'group_reduction', group_reduction, ('group', 'batch'))
-        check_choice(me, 'projection', projection, ('student', 'teacher'))
-        check_range(me, 'temperature', temperature, above=0)
         self.num_classes = num_classes
         self.kl_weight = _one_a_pathway('kl_weight', kl_weight)
         self.mse_weight = _one_a_pathway('mse_weight', mse_weight)
@@ -204,7 +194,8 @@ class DominanceDistillLoss(nn.Module):
         self.group_reduction = group_reduction
         self.projection = projection
         self.require_teacher_correct = require_teacher_correct
-        self.dominance = Dominance(num_classes, **(dominance or {}))
+        self.tie = tie
+        self.dominance = build_dominance(dominance, num_classes)
         self.projectors = nn.ModuleDict()
         if self.needs_feats:
             if feat_dims is None or set(feat_dims) != set(PATHWAYS) or min(feat_dims.values()) < 1:
@@ -294,7 +285,7 @@ class DominanceDistillLoss(nn.Module):
                 name: everyone if self.teacher in (name, 'both') else ~everyone for name in PATHWAYS
             }
         feats = {name: self.dominance.features(logits[name]) for name in PATHWAYS}
-        return dominance_groups(self.dominance(feats, targets), self.dominance.tie)
+        return dominance_groups(self.dominance(feats, targets), self.tie)
 
     def _final(self, student: str, teacher: str, logits: Mapping[str, Tensor]) -> Tensor:
         z_student, z_teacher = logits[student], logits[teacher].detach()

@@ -1,4 +1,4 @@
-"""Hybrid score: how much a teacher is trusted on a sample (DTKD, equations 2-11).
+"""Weights of the teachers, from their hybrid scores (DTKD, equations 2-9).
 
 Source: Park and Cho, "Subset-Aware Dual-Teacher Knowledge Distillation with Hybrid Scoring for
 Human Activity Recognition", Electronics 2025, 14(20), 4130.
@@ -10,37 +10,18 @@ responsible for: those whose class is in its subset.
 from __future__ import annotations
 
 import math
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmaction_kd.models.losses.group_mean import group_mean, group_size
-from mmaction_kd.models.precision import at_least_float32
-
-
-def full_width(
-    logits: Tensor, classes: Tensor, num_classes: int, mask_value: float | None = -math.inf
-) -> Tensor:
-    """Mask a teacher's logits to all K classes, before equation (3).
-
-    Args:
-        logits: of a subset head, (N, D) with D = len(classes), or of a full head, (N, K).
-        classes: the teacher's subset, class indices in the order of a subset head, (D,).
-        num_classes: K.
-        mask_value: the logit outside the subset; None leaves a full head as it is.
-
-    Returns:
-        (N, K), float32 or wider.
-    """
-    logits = at_least_float32(logits)
-    if mask_value is None:
-        return logits
-    inside = logits if logits.shape[1] == len(classes) else logits[:, classes]
-    masked = logits.new_full((len(logits), num_classes), mask_value)
-    return masked.index_copy(1, classes, inside)  # (N, D) -> (N, K)
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.options import Ratio, checked_options
+from mmaction_kd.registry import MODELS
 
 
 def log_soft_targets(logits: Tensor, temperature: float = 1.0) -> Tensor:
@@ -155,60 +136,162 @@ def zero_outside(values: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> d
     return {name: value.masked_fill(~masks[name], 0) for name, value in values.items()}
 
 
-def final_soft_targets(
-    weights: Mapping[str, Tensor], log_q: Mapping[str, Tensor], masks: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Compute (10): ``q_final = Σ_t w_t q_t = w q``, as its mass and a distribution.
+class TeacherWeighting(nn.Module, metaclass=ABCMeta):
+    """Base of the weightings of a :class:`~mmaction_kd.models.losses.SubsetDistillLoss`."""
+
+    routed = False
+    """Whether the weights depend on the responsible teacher of a sample only."""
+    needs_full_heads = ''
+    """The setting that needs logits of every teacher for every class; '' where none does."""
+
+    @abstractmethod
+    def forward(
+        self,
+        logits: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor],
+        targets: Tensor,
+        temperature: float,
+    ) -> dict[str, Tensor]:
+        """Compute (9), the weights of the teachers in (10).
+
+        Args:
+            logits: ``z`` of each teacher over all classes, (N, K).
+            masks: ``m`` of each teacher, (N,), bool; each sample is in exactly one.
+            targets: class index of every sample, (N,).
+            temperature: T of the soft targets.
+
+        Returns:
+            ``w`` of each teacher, (N,), in [0, 1].
+        """
+
+
+@MODELS.register_module()
+class ResponsibleTeacher(TeacherWeighting):
+    """BSKD, the paper's baseline: the responsible teacher of a sample has weight 1.
+
+    ``L_KD = mean_i KL(q_r‖p)``, r the teacher of sample i.
+
+    Source: DTKD, 4.4; its exact loss is not stated. ``order='zero_then_normalise'`` of
+    :class:`HybridScore` is the same function.
+    """
+
+    routed = True
+
+    def forward(
+        self,
+        logits: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor],
+        targets: Tensor,
+        temperature: float,
+    ) -> dict[str, Tensor]:
+        """Return the masks as numbers; see the base class."""
+        return {name: mask.to(logits[name].dtype) for name, mask in masks.items()}
+
+
+@MODELS.register_module()
+class HybridScore(TeacherWeighting):
+    """DTKD: weight the teachers of a sample by their confidence and their cross-entropy.
+
+    For each teacher t, over the samples of its subset::
+
+        conf_t = max_k q_t(k)                                       (5)
+        CE_t   = −log softmax(z_t)(y),  CE_norm_t = min-max(CE_t)   (6), (7)
+        s_t    = S_α conf_t + (1 − S_α)(1 − CE_norm_t)              (8)
+        w_t    = s_t / Σ_t' s_t',  0 outside the subset of t        (9)
+
+    The text defines (9) over both teachers and then zeroes the teacher that is not responsible, n.
+    But (5) and (6) define no score for n. Readings, with the weight of the responsible teacher r::
+
+        order                outside_score    w_r                        teachers a sample needs
+        normalise_then_zero  teacher          s_r / (s_r + S_α conf_n)   all (default)
+        normalise_then_zero  buffer           s_r / (s_r + 1 − S_α)      r
+        normalise_then_zero  zero             1, which is BSKD           r
+        zero_then_normalise  any              1, which is BSKD           r
+        mixture              any              as above, n not zeroed     all
+
+    Source: DTKD, equations (5)-(9). Differs from the paper: the minimum and maximum of (7) are
+    taken over all ranks; CE_norm of 0 or 1 sample, or of equal ones, is set by a key.
 
     Args:
-        weights: ``w`` of each teacher, (N,).
-        log_q: ``log q`` of each teacher, (N, K).
-        masks: ``m`` of each teacher, (N,), bool; they decide q where the mass is 0.
-
-    Returns:
-        The mass ``w = Σ_t w_t``, (N,), and ``log q``, (N, K), with ``Σ_k q(k) = 1``.
+        s_alpha: S_α of (8), in [0, 1].
+        order: what is zeroed outside a teacher's subset: 'normalise_then_zero', the weights;
+            'zero_then_normalise', the scores; 'mixture', nothing.
+        outside_score: the score of a teacher that is not responsible: 'teacher' (its confidence,
+            with CE_norm 1, the worst, as the label is none of its classes), 'buffer' (conf and
+            CE_norm initialised with 0) or 'zero' (score initialised with 0).
+        renormalise: normalise once more after zeroing; with ``normalise_then_zero`` this is BSKD.
+        ce_norm_scope: the samples of (7): the 'subset' that a teacher is responsible for, or the
+            complete 'batch' (needs unmasked full heads).
+        ce_norm_degenerate: CE_norm where (7) is 0/0, in [0, 1].
+        conf_temperature: temperature of the softmax of (5), 'kd' (that of the soft targets) or 1.
     """
-    mass = torch.stack(list(weights.values())).sum(0)
-    shares = normalise(weights, masks)
-    parts = [shares[name].log()[:, None] + log_q[name] for name in weights]
-    return mass, torch.logsumexp(torch.stack(parts), dim=0)
 
+    @checked_options
+    def __init__(
+        self,
+        s_alpha: Ratio = 0.3,
+        order: Literal['normalise_then_zero', 'zero_then_normalise', 'mixture'] = (
+            'normalise_then_zero'
+        ),
+        outside_score: Literal['teacher', 'buffer', 'zero'] = 'teacher',
+        renormalise: bool = False,
+        ce_norm_scope: Literal['subset', 'batch'] = 'subset',
+        ce_norm_degenerate: Ratio = 0.0,
+        conf_temperature: Literal['kd', 1] = 'kd',
+    ) -> None:
+        super().__init__()
+        self.s_alpha = s_alpha
+        self.order = order
+        self.outside_score = outside_score
+        self.renormalise = renormalise
+        self.ce_norm_scope = ce_norm_scope
+        self.ce_norm_degenerate = ce_norm_degenerate
+        self.conf_temperature = conf_temperature
 
-def kl_divergence(log_q: Tensor, log_p: Tensor, direction: str = 'teacher_student') -> Tensor:
-    """Compute (11) for each sample: ``KL(q‖p) = Σ_k q(k) log(q(k)/p(k))``, with 0 log 0 = 0.
+    @property
+    def routed(self) -> bool:  # type: ignore[override]
+        """Whether the weights depend on the responsible teacher of a sample only."""
+        if self.order == 'mixture':
+            return False
+        weight_is_one = self.order == 'zero_then_normalise' or self.renormalise
+        only_its_own_score = self.outside_score != 'teacher' and self.ce_norm_scope == 'subset'
+        return weight_is_one or only_its_own_score
 
-    Differs from the paper, which writes KL(p‖q_final) with p a log-softmax. That is the argument
-    order of PyTorch's KLDivLoss, so the teacher is first here. KL(p‖q) is infinite where q is 0.
+    @property
+    def needs_full_heads(self) -> str:  # type: ignore[override]
+        """``ce_norm_scope='batch'``: the cross-entropy of a masked label would drown all others."""
+        return "ce_norm_scope='batch'" if self.ce_norm_scope == 'batch' else ''
 
-    Args:
-        log_q: of the teacher, (N, K).
-        log_p: of the student, (N, K).
-        direction: 'teacher_student' KL(q‖p) or 'student_teacher' KL(p‖q).
+    def forward(
+        self,
+        logits: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor],
+        targets: Tensor,
+        temperature: float,
+    ) -> dict[str, Tensor]:
+        """Compute (5)-(9); see the base class."""
+        # In float32 the cross-entropies of confident teachers are all 0, and (7) loses their order.
+        scores = {
+            name: self._score(z.double(), masks[name], targets, temperature)
+            for name, z in logits.items()
+        }
+        if self.order == 'zero_then_normalise':
+            weights = normalise(zero_outside(scores, masks), masks)
+        else:
+            weights = normalise(scores, masks)
+            if self.order == 'normalise_then_zero':
+                weights = zero_outside(weights, masks)
+            if self.renormalise:
+                weights = normalise(weights, masks)
+        return {name: w.to(logits[name].dtype) for name, w in weights.items()}
 
-    Returns:
-        (N,), in nats.
-    """
-    if direction == 'teacher_student':
-        return F.kl_div(log_p, log_q.exp(), reduction='none').sum(1)
-    return (log_p.exp() * (log_p - log_q)).sum(1)
-
-
-def reduce_batch(
-    per_sample: Tensor, masks: Mapping[str, Tensor], num_classes: int, reduction: str = 'batchmean'
-) -> Tensor:
-    """Reduce the divergences of (11) over the batch.
-
-    Args:
-        per_sample: (N,).
-        masks: ``m`` of each teacher, (N,), bool.
-        num_classes: K.
-        reduction: 'batchmean' (1/N); 'mean' (1/(N K), PyTorch's own default); or 'subset' (the sum
-            of each subset's mean, its samples counted over all ranks).
-
-    Returns:
-        Scalar.
-    """
-    if reduction == 'subset':
-        means = [group_mean(per_sample, mask, group_size(mask)) for mask in masks.values()]
-        return torch.stack(means).sum()
-    return per_sample.mean() / (num_classes if reduction == 'mean' else 1)
+    def _score(self, logits: Tensor, mask: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Compute (5)-(8) for one teacher: (N,), in [0, 1]."""
+        conf_temperature = temperature if self.conf_temperature == 'kd' else 1.0
+        conf = confidence(log_soft_targets(logits, conf_temperature))
+        scope = mask if self.ce_norm_scope == 'subset' else torch.ones_like(mask)
+        ce_norm = min_max(cross_entropy(logits, targets), scope, self.ce_norm_degenerate)
+        own = hybrid_score(conf, ce_norm, self.s_alpha)
+        if self.outside_score == 'teacher':
+            return own
+        return torch.where(mask, own, 1 - self.s_alpha if self.outside_score == 'buffer' else 0.0)

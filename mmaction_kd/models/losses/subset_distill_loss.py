@@ -1,28 +1,28 @@
-"""Several teachers, each for its subset of the classes, teach one student (DTKD, eqs. 10-13).
+"""Several teachers, each for its subset of the classes, teach one student (DTKD, eqs. 2-13).
 
-Source: Park and Cho, Electronics 2025, 14(20), 4130.
+Source: Park and Cho, "Subset-Aware Dual-Teacher Knowledge Distillation with Hybrid Scoring for
+Human Activity Recognition", Electronics 2025, 14(20), 4130.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmaction_kd.datasets.class_subsets import Subsets, check_partition, subset_indices
-from mmaction_kd.models.losses.batch_shapes import check_batch
-from mmaction_kd.models.losses.group_mean import group_mean, group_size
+from mmaction_kd.models.checks import check_batch
 from mmaction_kd.models.losses.hybrid_score import (
+    TeacherWeighting,
     cross_entropy,
-    final_soft_targets,
-    full_width,
-    kl_divergence,
     log_soft_targets,
-    reduce_batch,
+    normalise,
 )
+from mmaction_kd.models.reductions import at_least_float32, group_mean, group_size
 from mmaction_kd.observations import (
     LOSS_KD,
     LOSS_TEACHER,
@@ -33,17 +33,101 @@ from mmaction_kd.observations import (
     WRONG_SHARE,
     observe,
 )
-from mmaction_kd.options import check_choice, check_range, checked_options
+from mmaction_kd.options import Count, Positive, Ratio, checked_options
 from mmaction_kd.registry import MODELS
 
 
-class SubsetDistillLoss(nn.Module, ABC):
-    """Base of DTKD's losses; a subclass implements the weights of the teachers.
+def full_width(
+    logits: Tensor, classes: Tensor, num_classes: int, mask_value: float | None = -math.inf
+) -> Tensor:
+    """Mask a teacher's logits to all K classes, before equation (3).
+
+    Args:
+        logits: of a subset head, (N, D) with D = len(classes), or of a full head, (N, K).
+        classes: the teacher's subset, class indices in the order of a subset head, (D,).
+        num_classes: K.
+        mask_value: the logit outside the subset; None leaves a full head as it is.
+
+    Returns:
+        (N, K), float32 or wider.
+    """
+    logits = at_least_float32(logits)
+    if mask_value is None:
+        return logits
+    inside = logits if logits.shape[1] == len(classes) else logits[:, classes]
+    masked = logits.new_full((len(logits), num_classes), mask_value)
+    return masked.index_copy(1, classes, inside)  # (N, D) -> (N, K)
+
+
+def final_soft_targets(
+    weights: Mapping[str, Tensor], log_q: Mapping[str, Tensor], masks: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Compute (10): ``q_final = Σ_t w_t q_t = w q``, as its mass and a distribution.
+
+    Args:
+        weights: ``w`` of each teacher, (N,).
+        log_q: ``log q`` of each teacher, (N, K).
+        masks: ``m`` of each teacher, (N,), bool; they decide q where the mass is 0.
+
+    Returns:
+        The mass ``w = Σ_t w_t``, (N,), and ``log q``, (N, K), with ``Σ_k q(k) = 1``.
+    """
+    mass = torch.stack(list(weights.values())).sum(0)
+    shares = normalise(weights, masks)
+    parts = [shares[name].log()[:, None] + log_q[name] for name in weights]
+    return mass, torch.logsumexp(torch.stack(parts), dim=0)
+
+
+def kl_divergence(log_q: Tensor, log_p: Tensor, direction: str = 'teacher_student') -> Tensor:
+    """Compute (11) for each sample: ``KL(q‖p) = Σ_k q(k) log(q(k)/p(k))``, with 0 log 0 = 0.
+
+    Differs from the paper, which writes KL(p‖q_final) with p a log-softmax. That is the argument
+    order of PyTorch's KLDivLoss, so the teacher is first here. KL(p‖q) is infinite where q is 0.
+
+    Args:
+        log_q: of the teacher, (N, K).
+        log_p: of the student, (N, K).
+        direction: 'teacher_student' KL(q‖p) or 'student_teacher' KL(p‖q).
+
+    Returns:
+        (N,), in nats.
+    """
+    if direction == 'teacher_student':
+        return F.kl_div(log_p, log_q.exp(), reduction='none').sum(1)
+    return (log_p.exp() * (log_p - log_q)).sum(1)
+
+
+def reduce_batch(
+    per_sample: Tensor, masks: Mapping[str, Tensor], num_classes: int, reduction: str = 'batchmean'
+) -> Tensor:
+    """Reduce the divergences of (11) over the batch.
+
+    Args:
+        per_sample: (N,).
+        masks: ``m`` of each teacher, (N,), bool.
+        num_classes: K.
+        reduction: 'batchmean' (1/N); 'mean' (1/(N K), PyTorch's own default); or 'subset' (the sum
+            of each subset's mean, its samples counted over all ranks).
+
+    Returns:
+        Scalar.
+    """
+    if reduction == 'subset':
+        means = [group_mean(per_sample, mask, group_size(mask)) for mask in masks.values()]
+        return torch.stack(means).sum()
+    return per_sample.mean() / (num_classes if reduction == 'mean' else 1)
+
+
+@MODELS.register_module()
+class SubsetDistillLoss(nn.Module):
+    """DTKD's loss: distill from the teachers of the class subsets, weighted for each sample.
 
     ::
 
-        q_final = Σ_t w_t q_t,  q_t = softmax(z_t / T)                      (3), (10)
-        L_KD    = mean_i w_i KL(q_i‖p_i),  q_final = w q,  p = softmax(z/T)  (2), (11)
+        q_t     = softmax(z_t / T),  0 outside the subset of t              (3)
+        w_t     = weighting(z_t, m_t, y)                                    (5)-(9)
+        q_final = Σ_t w_t q_t = w q                                         (10)
+        L_KD    = mean_i w_i KL(q_i‖p_i),  p = softmax(z / T)               (2), (11)
         L_total = α T² L_KD + (1 − α) L_CE                                  (13)
 
     ``L_CE`` (12) comes from the student's own head, to be multiplied by :attr:`ce_weight`. No
@@ -61,6 +145,9 @@ class SubsetDistillLoss(nn.Module, ABC):
         subsets: for each teacher, by name, its classes (indices among the K, in the order of its
             head where that is a subset head); each class belongs to exactly one. Or the path of a
             file with them, see :func:`~mmaction_kd.datasets.class_subsets.load_subsets`.
+        weighting: settings of :class:`~mmaction_kd.models.losses.HybridScore`, or the config of
+            another :class:`~mmaction_kd.models.losses.hybrid_score.TeacherWeighting`, such as
+            :class:`~mmaction_kd.models.losses.ResponsibleTeacher` for BSKD.
         kd_weight: α of (13), in [0, 1].
         kd_temperature: T of (2) and (3), above 0.
         t_squared: multiply by T² as in (13).
@@ -68,39 +155,32 @@ class SubsetDistillLoss(nn.Module, ABC):
         mask_value: the teacher's logit outside its subset; None leaves a full head unmasked.
         kl_direction: 'teacher_student' KL(q‖p), or 'student_teacher' KL(p‖q), which needs a q
             without zeros.
-        reduction: 'batchmean', 'mean' or 'subset', see
-            :func:`~mmaction_kd.models.losses.hybrid_score.reduce_batch`.
+        reduction: 'batchmean', 'mean' or 'subset', see :func:`reduce_batch`.
         log_w_term: add ``w log w`` of the literal (11), which has no gradient.
 
     Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: a setting is not among its choices or out of range, or two exclude each other.
+        ValueError: the subsets are no partition of the classes, or two settings exclude each other.
     """
 
     @checked_options
     def __init__(
         self,
-        num_classes: int,
+        num_classes: Count,
         subsets: Subsets,
-        kd_weight: float = 0.4,
-        kd_temperature: float = 2.0,
+        weighting: Mapping | None = None,
+        kd_weight: Ratio = 0.4,
+        kd_temperature: Positive = 2.0,
         t_squared: bool = True,
-        teacher_head: str = 'subset',
+        teacher_head: Literal['subset', 'full'] = 'subset',
         mask_value: float | None = -math.inf,
-        kl_direction: str = 'teacher_student',
-        reduction: str = 'batchmean',
+        kl_direction: Literal['teacher_student', 'student_teacher'] = 'teacher_student',
+        reduction: Literal['batchmean', 'mean', 'subset'] = 'batchmean',
         log_w_term: bool = False,
     ) -> None:
         super().__init__()
         me = type(self).__name__
         teachers = subset_indices(subsets)
-        check_range(me, 'num_classes', num_classes, 1)
         check_partition(me, 'subsets', teachers, num_classes)
-        check_choice(me, 'teacher_head', teacher_head, ('subset', 'full'))
-        check_choice(me, 'kl_direction', kl_direction, ('teacher_student', 'student_teacher'))
-        check_choice(me, 'reduction', reduction, ('batchmean', 'mean', 'subset'))
-        check_range(me, 'kd_weight', kd_weight, 0, 1)
-        check_range(me, 'kd_temperature', kd_temperature, above=0)
         if mask_value == math.inf:
             raise ValueError(
                 f'{me}: mask_value must be a low logit or None, got {mask_value}; -inf masks.'
@@ -121,6 +201,15 @@ class SubsetDistillLoss(nn.Module, ABC):
                 f"{me}: log_w_term=True needs kl_direction='teacher_student', got "
                 "'student_teacher'; the term belongs to KL(q_final‖p)."
             )
+        self.weighting: TeacherWeighting = MODELS.build(
+            {'type': 'mmaction_kd.HybridScore', **(weighting or {})}
+        )
+        if self.weighting.needs_full_heads and mask_value is not None:
+            raise ValueError(
+                f'{me}: {self.weighting.needs_full_heads} needs mask_value=None with '
+                f"teacher_head='full', got mask_value={mask_value}; the cross-entropy of a masked "
+                'label drowns all others.'
+            )
         self.num_classes = num_classes
         self.teachers = tuple(teachers)
         self.kd_weight = kd_weight
@@ -133,26 +222,6 @@ class SubsetDistillLoss(nn.Module, ABC):
         self.log_w_term = log_w_term
         for name, classes in teachers.items():  # not persistent: the checkpoint is the student's
             self.register_buffer(f'{name}_classes', torch.tensor(list(classes)), persistent=False)
-
-    @property
-    @abstractmethod
-    def routed(self) -> bool:
-        """Whether a sample needs its responsible teacher only."""
-
-    @abstractmethod
-    def weights(
-        self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
-    ) -> dict[str, Tensor]:
-        """Compute (9), the weights of the teachers in (10).
-
-        Args:
-            logits: ``z`` of each teacher over all classes, (N, K).
-            masks: ``m`` of each teacher, (N,), bool.
-            targets: class index of every sample, (N,).
-
-        Returns:
-            ``w`` of each teacher, (N,), in [0, 1].
-        """
 
     @property
     def head_widths(self) -> dict[str, int]:
@@ -192,10 +261,11 @@ class SubsetDistillLoss(nn.Module, ABC):
             targets: class index of every sample, (N,).
 
         Returns:
-            For each teacher a mask (N,), bool: its own samples where :attr:`routed`, else all.
+            For each teacher a mask (N,), bool: its own samples where the weighting is ``routed``,
+            else all.
         """
         masks = self.responsible(targets)
-        if self.routed:
+        if self.weighting.routed:
             return masks
         return {name: torch.ones_like(mask) for name, mask in masks.items()}
 
@@ -223,7 +293,7 @@ class SubsetDistillLoss(nn.Module, ABC):
         with torch.no_grad():
             masks = self.responsible(targets)
             logits = self._full_width(teacher_logits, self.needed(targets))
-            weights = self.weights(logits, masks, targets)
+            weights = self.weighting(logits, masks, targets, self.kd_temperature)
             observe(TEACHER_WEIGHTS, self.num_classes, targets, weights)
             observe(RESPONSIBLE, self.num_classes, targets, masks)
             log_q = {n: log_soft_targets(z, self.kd_temperature) for n, z in logits.items()}
@@ -300,26 +370,3 @@ class SubsetDistillLoss(nn.Module, ABC):
 
     def _mask(self, name: str, logits: Tensor) -> Tensor:
         return full_width(logits, self._classes(name), self.num_classes, self.mask_value)
-
-
-@MODELS.register_module()
-class BSKDLoss(SubsetDistillLoss):
-    """BSKD, the paper's baseline: the responsible teacher of a sample has weight 1.
-
-    ``L_KD = mean_i KL(q_r‖p)``, r the teacher of sample i.
-
-    Source: DTKD, 4.4; its exact loss is not stated. ``zero_then_normalise`` of
-    :class:`~mmaction_kd.models.losses.HybridScoreLoss` is the same function.
-
-    The arguments are those of :class:`SubsetDistillLoss`.
-    """
-
-    @property
-    def routed(self) -> bool:
-        """True: the weights depend on the responsible teacher only."""
-        return True
-
-    def weights(
-        self, logits: Mapping[str, Tensor], masks: Mapping[str, Tensor], targets: Tensor
-    ) -> dict[str, Tensor]:
-        return {name: mask.to(logits[name].dtype) for name, mask in masks.items()}

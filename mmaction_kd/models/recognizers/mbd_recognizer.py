@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmaction_kd.models.checks import check_losses, check_scores, check_single_label, class_indices
 from mmaction_kd.models.data_preprocessors import PathwayDataPreprocessor
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads.fusion_head import FusedScores
-from mmaction_kd.models.precision import at_least_float32
-from mmaction_kd.models.submodels.class_labels import class_indices
-from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
-from mmaction_kd.models.submodels.intermediate_features import (
+from mmaction_kd.models.reductions import at_least_float32
+from mmaction_kd.models.submodels.outputs import (
     Recorded,
-    pool_feature,
-    probe_dims,
-    record_output,
-)
-from mmaction_kd.models.submodels.last_features import (
+    ScoredViews,
     extracts_features,
     last_feature,
+    pool_feature,
+    probe_dims,
     probe_last_dims,
+    record_output,
+    score_views,
     video_features,
 )
 from mmaction_kd.models.submodels.recognizer_config import (
@@ -37,9 +36,7 @@ from mmaction_kd.models.submodels.recognizer_config import (
     build_recognizer,
     load_recognizer,
 )
-from mmaction_kd.models.submodels.single_label import check_single_label
-from mmaction_kd.models.submodels.view_logits import ScoredViews, score_views, view_logits
-from mmaction_kd.options import check_choice, checked_options
+from mmaction_kd.options import checked_options
 from mmaction_kd.registry import MODELS
 
 
@@ -77,13 +74,12 @@ class MBDRecognizer(BaseModel):
         features: for each pathway (``local_pathway``, ``global_pathway``) its intermediate feature:
             a module path such as ``'backbone.layer3'``, or ``dict(path=..., tokens='cls' | 'mean' |
             'places' | 'frames', input_shape=...)``, see
-            :func:`~mmaction_kd.models.submodels.intermediate_features.probe_dims`. 'frames', for
+            :func:`~mmaction_kd.models.submodels.outputs.probe_dims`. 'frames', for
             both pathways or neither, keeps time. Not needed to distill the final layer only.
         test_cfg: ``dict(feature_extraction=True)`` adds the features of both pathways at test; in
             the ``test_cfg`` of a pathway, its own.
 
     Raises:
-        TypeError: a setting has the wrong type.
         ValueError: the pathways have different numbers of classes, one is multi-label, or a feature
             can't be found.
     """
@@ -95,15 +91,14 @@ class MBDRecognizer(BaseModel):
         global_pathway: RecognizerConfig,
         distill_loss: Mapping,
         fusion_head: Mapping,
-        features: Mapping[str, str | Mapping] | None = None,
-        test_cfg: Mapping[str, bool] | None = None,
+        features: Mapping[Literal['local_pathway', 'global_pathway'], str | Mapping] | None = None,
+        test_cfg: Mapping[Literal['feature_extraction'], bool] | None = None,
     ) -> None:
-        keys = [_key(name) for name in PATHWAYS]
         for key, given in (features or {}).items():
-            if key not in keys or (isinstance(given, Mapping) and 'path' not in given):
+            if isinstance(given, Mapping) and 'path' not in given:
                 raise ValueError(
-                    f'MBDRecognizer: features must be of {keys}, each a path or a dict with one, '
-                    f'got {key}={given!r}.'
+                    'MBDRecognizer: each of features must be a path or a dict with one, got '
+                    f'{key}={given!r}.'
                 )
         pathways, checkpoints = {}, {}
         for name, cfg in zip(PATHWAYS, (local_pathway, global_pathway), strict=True):
@@ -118,9 +113,8 @@ class MBDRecognizer(BaseModel):
             self.add_module(_key(name), pathway)
         self.checkpoints = checkpoints
         self.features: dict[str, dict] = {
-            name: dict(path=feature) if isinstance(feature, str) else dict(feature)
-            for name in PATHWAYS
-            if (feature := (features or {}).get(_key(name))) is not None
+            key.removesuffix('_pathway'): dict(path=given) if isinstance(given, str) else {**given}
+            for key, given in (features or {}).items()
         }
         tokens = {name: kw.get('tokens', 'cls') for name, kw in self.features.items()}
         if len({kind == 'frames' for kind in tokens.values()}) > 1:
@@ -141,8 +135,6 @@ class MBDRecognizer(BaseModel):
             dict(distill_loss, feat_dims=dims if len(dims) == len(PATHWAYS) else None, **shared)
         )
         self.fusion_head = MODELS.build(dict(fusion_head, **shared))
-        for key in test_cfg or {}:
-            check_choice('MBDRecognizer', 'a key of test_cfg', key, ('feature_extraction',))
         both = bool((test_cfg or {}).get('feature_extraction'))
         self.extracted = {name for name, x in pathways.items() if both or extracts_features(x)}
         """The pathways whose features are part of the predictions."""
@@ -197,11 +189,8 @@ class MBDRecognizer(BaseModel):
             stage: of 'tensor', as MMAction2's: 'backbone', 'neck' or 'head'.
 
         Returns:
-            'loss': see :meth:`loss`. 'predict': see :meth:`predict`. 'tensor': the logits of each
-            pathway, (N, K), mean over the views; with a stage, its output in each pathway.
-
-        Raises:
-            ValueError: another mode.
+            In mode 'tensor' the logits of each pathway, (N, K), mean over the views; with a stage,
+            its output in each pathway.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples or [])
@@ -214,7 +203,7 @@ class MBDRecognizer(BaseModel):
             }
         if mode == 'tensor':
             return {
-                name: view_logits(pathway, inputs[_key(name)])[0].mean(1)
+                name: score_views(pathway, inputs[_key(name)]).logits.mean(1)
                 for name, pathway in self.pathways.items()
             }
         raise ValueError(

@@ -11,7 +11,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from tiny_dtkd import CLASSES, SUBSETS, build, distiller_config, recognizer
 from torch.utils.data import Dataset
 
-from mmaction_kd.models.distillers.frozen_teachers import weights_hash
+from mmaction_kd.stored_teachers.fingerprint import weights_hash
 
 RUNS = itertools.count()  # each run of a process needs a name of its own
 HOOK = dict(type='mmaction_kd.TeacherHashHook')

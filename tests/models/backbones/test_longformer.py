@@ -70,30 +70,27 @@ def pair():
     return a_pair(width=96)
 
 
-def run_oracle(model, tokens, frame_inds, keep):
+def run_oracle(model, tokens, frame_inds):
     """As VTN calls it: padded to a multiple of 36, with [CLS] global, of type 1 and at 286."""
     pad = -tokens.shape[1] % 36
     is_cls = torch.zeros(len(tokens), tokens.shape[1] + pad, dtype=torch.long)
     is_cls[:, 0] = 1
-    positions = F.pad(frame_inds % 286, (1, 0), value=286).masked_fill(~keep, 287)
+    positions = F.pad(frame_inds % 286, (1, 0), value=286)
     return model(
         inputs_embeds=F.pad(tokens, (0, 0, 0, pad), value=-1),
-        attention_mask=F.pad(keep, (0, pad)).long(),
+        attention_mask=F.pad(torch.ones(tokens.shape[:2], dtype=torch.long), (0, pad)),
         global_attention_mask=is_cls,
         token_type_ids=is_cls,
         position_ids=F.pad(positions, (0, pad), value=287),
     ).last_hidden_state[:, : tokens.shape[1]]
 
 
-def a_batch(width, frames, padded):
-    """Two clips with frame indices of their own; in a padded one the second is half as long."""
+def a_batch(width, frames):
+    """Two clips with frame indices of their own."""
     generator = torch.Generator().manual_seed(frames)
     tokens = torch.randn(2, 1 + frames, width, generator=generator)
     frame_inds = torch.randint(0, 600, (2, frames), generator=generator).sort().values
-    keep = torch.ones(2, 1 + frames, dtype=torch.bool)
-    if padded:
-        keep[1, 1 + frames // 2 :] = False
-    return tokens, frame_inds, keep
+    return tokens, frame_inds
 
 
 def assert_close(actual, expected, what):
@@ -102,15 +99,15 @@ def assert_close(actual, expected, what):
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance, msg=lambda m: what + m)
 
 
-def check_cls_and_gradients(oracle, encoder, tokens, frame_inds, keep, padded):
+def check_cls_and_gradients(oracle, encoder, tokens, frame_inds):
     direction = torch.randn(2, tokens.shape[2], generator=torch.Generator().manual_seed(1))
     oracle.zero_grad()
     encoder.zero_grad()
     theirs_in, ours_in = tokens.clone().requires_grad_(), tokens.clone().requires_grad_()
 
-    theirs = run_oracle(oracle, theirs_in, frame_inds, keep)[:, 0]
+    theirs = run_oracle(oracle, theirs_in, frame_inds)[:, 0]
     (theirs * direction).sum().backward()
-    ours = encoder(ours_in, frame_inds, keep if padded else None)[:, 0]
+    ours = encoder(ours_in, frame_inds)[:, 0]
     (ours * direction).sum().backward()
 
     assert_close(ours, theirs, 'the output')
@@ -124,45 +121,39 @@ def check_cls_and_gradients(oracle, encoder, tokens, frame_inds, keep, padded):
             assert not expected.any(), f'{name} is frozen but has a gradient in the original'
 
 
-@pytest.mark.parametrize('padded', [False, True], ids=['unpadded', 'padded'])
 @pytest.mark.parametrize('frames', [1, 8, 9, 16, 35, 36, 64, 250])
-def test_cls_and_its_gradients_equal_hugging_face(pair, frames, padded):
-    check_cls_and_gradients(*pair, *a_batch(96, frames, padded), padded)
+def test_cls_and_its_gradients_equal_hugging_face(pair, frames):
+    check_cls_and_gradients(*pair, *a_batch(96, frames))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('frames', [16, 250])
 def test_full_width_equals_hugging_face(frames):
-    check_cls_and_gradients(*a_pair(768), *a_batch(768, frames, padded=True), padded=True)
+    check_cls_and_gradients(*a_pair(768), *a_batch(768, frames))
 
 
 @pytest.mark.parametrize('frames', [16, 250])
 def test_all_tokens_equal_hugging_face(pair, frames):
     oracle, encoder = pair
-    tokens, frame_inds, keep = a_batch(96, frames, padded=True)
+    tokens, frame_inds = a_batch(96, frames)
     full = LongformerEncoder(96, cls_only=False).eval()
     full.load_state_dict(encoder.state_dict())
     with torch.no_grad():
-        theirs = run_oracle(oracle, tokens, frame_inds, keep)
-        ours = full(tokens, frame_inds, keep)
-        cls = encoder(tokens, frame_inds, keep)
-    torch.testing.assert_close(ours[keep], theirs[keep], rtol=0, atol=1e-5)
+        theirs = run_oracle(oracle, tokens, frame_inds)
+        ours = full(tokens, frame_inds)
+        cls = encoder(tokens, frame_inds)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
     torch.testing.assert_close(cls, ours[:, :1], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize('padded', [False, True], ids=['unpadded', 'padded'])
 @pytest.mark.parametrize('frames', [1, 9, 63, 64, 65, 137, 192])
-def test_blocks_equal_the_dense_mask(frames, padded):
+def test_blocks_equal_the_dense_mask(frames):
     torch.manual_seed(frames)
     query = torch.randn(2, frames, 3, 8, dtype=torch.double, requires_grad=True)
     key = torch.randn(2, 1 + frames, 3, 8, dtype=torch.double, requires_grad=True)
     value = torch.randn(2, 1 + frames, 3, 8, dtype=torch.double, requires_grad=True)
-    keep = None
-    if padded:
-        keep = torch.rand(2, 1 + frames) < 0.7
-        keep[:, 0] = True
-    dense = dense_window_attention(query, key, value, 9, keep)
-    block = block_window_attention(query, key, value, 9, keep)
+    dense = dense_window_attention(query, key, value, 9)
+    block = block_window_attention(query, key, value, 9)
     torch.testing.assert_close(block, dense)
     direction = torch.randn_like(dense)
     inputs = (query, key, value)

@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 import pytest
+import tiny_dtkd
 import tiny_mbd
 import tiny_store
 import torch
@@ -25,7 +26,7 @@ SUBSETS = dict(dynamic=[0, 3], static=[1, 2])
 CASES = ('frozen', 'routed', 'bskd', 'subset', 'trained', 'bn_only')
 LOSSES = dict(
     routed=dict(outside_score='buffer'),
-    bskd=dict(type='mmaction_kd.BSKDLoss'),
+    bskd=dict(weighting='ResponsibleTeacher'),
     subset=dict(reduction='subset'),
 )
 
@@ -35,13 +36,12 @@ def build_model(case):
     torch.manual_seed(0)
     teacher = tiny_mbd.pathway(8, 1)
     teacher['cls_head']['num_classes'] = 2
-    loss = dict(type='mmaction_kd.HybridScoreLoss', subsets=SUBSETS)
     model = MODELS.build(
         dict(
             type='mmaction_kd.DualTeacherDistiller',
             student=tiny_mbd.pathway(12, 1),
             teachers=dict(dynamic=teacher, static=teacher),
-            distill_loss=loss | LOSSES.get(case, {}),
+            distill_loss=tiny_dtkd.loss_config(subsets=SUBSETS, **LOSSES.get(case, {})),
             frozen_teachers=case not in ('trained', 'bn_only'),
             unfrozen_objective='bn_only' if case == 'bn_only' else 'ce',
         )

@@ -11,7 +11,7 @@ from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.view_replay import build_dataset
 
 K = tiny_dtkd.CLASSES
-LOSSES = ['mmaction_kd.HybridScoreLoss', 'mmaction_kd.BSKDLoss']
+WEIGHTINGS = ['HybridScore', 'ResponsibleTeacher']
 
 
 def with_labels(samples, labels):
@@ -22,10 +22,10 @@ def with_labels(samples, labels):
 
 
 @pytest.mark.parametrize('frozen', [True, False])
-@pytest.mark.parametrize('kind', LOSSES)
+@pytest.mark.parametrize('kind', WEIGHTINGS)
 def test_a_soft_label_has_no_responsible_teacher(kind, frozen):
     model = tiny_dtkd.build(
-        tiny_dtkd.distiller_config(loss=dict(type=kind), frozen_teachers=frozen)
+        tiny_dtkd.distiller_config(loss=dict(weighting=kind), frozen_teachers=frozen)
     )
     inputs, samples = tiny_dtkd.batch([0, 1])
     words = r"one class for the teacher that is responsible, got a soft label for '0\.mp4'.*Mixup"
@@ -42,10 +42,10 @@ def test_a_label_that_is_no_class_is_told_with_the_video(label):
 
 
 @pytest.mark.parametrize('labels', [[0], [1], [0, 0, 0], [1, 1, 1], list(range(K))])
-@pytest.mark.parametrize('kind', LOSSES)
+@pytest.mark.parametrize('kind', WEIGHTINGS)
 def test_one_video_one_class_and_as_many_videos_as_classes(labels, kind):
     """An empty subset included; every gradient is finite."""
-    model = tiny_dtkd.build(tiny_dtkd.distiller_config(loss=dict(type=kind))).eval()
+    model = tiny_dtkd.build(tiny_dtkd.distiller_config(loss=dict(weighting=kind))).eval()
     losses = model(*tiny_dtkd.batch(labels), mode='loss')
     assert all(value.isfinite() for value in losses.values())
     sum(value for key, value in losses.items() if 'loss' in key).backward()

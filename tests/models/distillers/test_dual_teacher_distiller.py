@@ -13,7 +13,7 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 from tiny_dtkd import SUBSETS, batch, build, distiller_config, recognizer
 
-from mmaction_kd.models.losses.hybrid_score import full_width
+from mmaction_kd.models.losses.subset_distill_loss import full_width
 from mmaction_kd.registry import MODELS
 
 MIXED = [0, 1, 3, 2, 5, 1]
@@ -241,10 +241,10 @@ def seen_rows(model, labels):
     return seen
 
 
-@pytest.mark.parametrize('loss', [ROUTED, dict(outside_score='zero'), dict(type='BSKDLoss')])
+@pytest.mark.parametrize(
+    'loss', [ROUTED, dict(outside_score='zero'), dict(weighting='ResponsibleTeacher')]
+)
 def test_routed_each_sample_goes_to_one_teacher(loss):
-    if 'type' in loss:
-        loss = dict(type='mmaction_kd.BSKDLoss')
     model = build(distiller_config(loss=loss))
     assert seen_rows(model, MIXED) == dict(dynamic=[3], static=[3])
     assert seen_rows(model, [1, 2, 2]) == dict(static=[3])

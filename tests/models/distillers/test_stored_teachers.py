@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader, Runner
-from tiny_dtkd import PREPROCESSOR, SUBSETS, recognizer
+from tiny_dtkd import PREPROCESSOR, SUBSETS, loss_config, recognizer
 
 from mmaction_kd.registry import MODELS
 
@@ -19,7 +19,7 @@ READINGS = dict(
     buffer=dict(outside_score='buffer'),
     mixture=dict(order='mixture'),
     full=dict(teacher_head='full', mask_value=None, ce_norm_scope='batch'),
-    bskd=dict(type='mmaction_kd.BSKDLoss'),
+    bskd=dict(weighting='ResponsibleTeacher'),
 )
 
 
@@ -68,7 +68,7 @@ def recorded(tiny_videos, tmp_path_factory):
 @pytest.mark.parametrize('reading', [name for name in READINGS if name != 'full'])
 def test_loss_and_gradient_are_those_of_live_teachers(recorded, reading):
     """Within 1e-3; the loss is some 1, and what is left is the float16 of the logits."""
-    loss = dict(dict(type='mmaction_kd.HybridScoreLoss', subsets=SUBSETS), **READINGS[reading])
+    loss = loss_config(subsets=SUBSETS, **READINGS[reading])
     models = [recorded.build(stored, distill_loss=loss) for stored in (True, False)]
     ours, theirs = (recorded.losses(model) for model in models)
     assert ours.keys() == theirs.keys() and theirs['loss_kd'] > 0.1
@@ -123,7 +123,7 @@ def test_other_teachers_than_the_stores_are_refused_by_name(recorded):
     refused(recorded, "state of the config of teacher 'static'; name", teachers=changed)
     subsets = dict(dynamic=[0, 3, 4, 1], static=[5, 2])
     words = "state of the classes of teacher 'dynamic', the classes of teacher 'static'"
-    loss = dict(type='mmaction_kd.BSKDLoss', subsets=subsets)
+    loss = loss_config('ResponsibleTeacher', subsets=subsets)
     refused(recorded, words, distill_loss=loss)
 
 
@@ -177,7 +177,7 @@ def test_full_heads_work_too(tiny_videos, tmp_path):
     record = object.__new__(Recorded)
     record.folder = tmp_path
     record.data = tiny_store.dataset_config(tiny_videos, tmp_path)
-    loss = dict(type='mmaction_kd.HybridScoreLoss', subsets=SUBSETS, **READINGS['full'])
+    loss = loss_config(subsets=SUBSETS, **READINGS['full'])
     cfg = dict(recognizer(), _scope_='mmaction')
     weights = MODELS.build(cfg).state_dict()
     torch.save(dict(state_dict=weights), tmp_path / 'teacher.pth')

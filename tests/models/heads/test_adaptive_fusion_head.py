@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmaction_kd.models.dominance import PATHWAYS
-from mmaction_kd.models.heads.adaptive_fusion_head import AdaptiveFusionHead
+from mmaction_kd.models.heads.fusion_head import AdaptiveFusionHead
 
 
 def random_probs(rng, n, k):

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from tiny_dtkd import make_loss
 
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead, FeatureFusionHead
-from mmaction_kd.models.losses import BSKDLoss, DominanceDistillLoss, HybridScoreLoss
+from mmaction_kd.models.losses import DominanceDistillLoss
 
 K = N = 4  # soft labels (N, K) beside classes (N,) broadcast
 SUBSETS = dict(dynamic=[0, 1, 2], static=[3])
@@ -16,13 +17,13 @@ def mbd(targets, width=K):
     return DominanceDistillLoss(K, layers='final')(logits, {}, targets)
 
 
-def dtkd(targets, width=K, kind=HybridScoreLoss):
+def dtkd(targets, width=K, weighting='HybridScore'):
     said = {name: torch.randn(N, len(own)) for name, own in SUBSETS.items()}
-    return kind(K, SUBSETS)(torch.randn(N, width), said, targets)
+    return make_loss(K, SUBSETS, weighting)(torch.randn(N, width), said, targets)
 
 
 def bskd(targets, width=K):
-    return dtkd(targets, width, BSKDLoss)
+    return dtkd(targets, width, 'ResponsibleTeacher')
 
 
 def fusion(targets, width=K, kind=AdaptiveFusionHead):

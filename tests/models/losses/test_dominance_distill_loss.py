@@ -10,7 +10,7 @@ from autocast_types import AUTOCAST_TYPES
 
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.losses import DominanceDistillLoss
-from mmaction_kd.models.losses.group_mean import group_mean, group_size
+from mmaction_kd.models.reductions import group_mean, group_size
 
 CHOICES = dict(
     teacher=['dominant', 'local', 'global', 'both'],
@@ -21,6 +21,7 @@ CHOICES = dict(
     require_teacher_correct=[False, True],
     t_squared=[True, False],
     temperature=[4.0, 1.0],
+    tie=['global', 'local'],
 )
 DOMINANCE_CHOICES = dict(
     normalizer=['classes', 'batch_labels'],
@@ -28,7 +29,6 @@ DOMINANCE_CHOICES = dict(
     space=['prob', 'logits'],
     reduce=['max', 'target'],
     tau=[1.0, 0.5],
-    tie=['global', 'local'],
 )
 
 
@@ -64,10 +64,8 @@ def test_equals_the_numpy_oracle(seed):
             torch.from_numpy(y),
         )
 
-        tie = dominance.get('tie', 'global')
-        keys = {key: v for key, v in dominance.items() if key != 'tie'}
-        d = {h: mbd_oracle.eq2(logits[h], y, **keys) for h in PATHWAYS}
-        groups = mbd_oracle.eq3_4(d['local'], d['global'], tie)
+        d = {h: mbd_oracle.eq2(logits[h], y, **dominance) for h in PATHWAYS}
+        groups = mbd_oracle.eq3_4(d['local'], d['global'], settings.pop('tie', 'global'))
         near_tie = (np.abs(d['local'] - d['global']) < 1e-12) & (d['local'] != d['global'])
         if near_tie.any():  # equal but for the rounding of either computation: no truth to compare
             continue

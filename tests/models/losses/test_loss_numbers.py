@@ -12,9 +12,10 @@ from autocast_types import takes
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strange_input import QUICK
+from tiny_dtkd import make_loss
 
 from mmaction_kd.models.dominance import PATHWAYS
-from mmaction_kd.models.losses import BSKDLoss, DominanceDistillLoss, HybridScoreLoss
+from mmaction_kd.models.losses import DominanceDistillLoss
 
 ROUNDING = {torch.float16: 2**-10, torch.bfloat16: 2**-7, torch.float32: 1e-5}
 DIMS = dict(local=4, **{'global': 3})
@@ -105,7 +106,7 @@ def test_dtkd_is_its_oracle_in_value_and_gradient(
     }
     if kind == 'equal models':
         said = {name: student.detach()[:, own].clone() for name, own in teachers.items()}
-    loss = (BSKDLoss if bskd else HybridScoreLoss)(classes, teachers)
+    loss = make_loss(classes, teachers, 'ResponsibleTeacher' if bskd else 'HybridScore')
     with precision(dtype, autocast):
         terms = loss(student, said, torch.from_numpy(y))
     terms['loss_kd'].backward()
@@ -141,7 +142,7 @@ def test_teachers_that_are_sure_keep_their_order():
     """Cross-entropies of 1e-9 and less, which are all 0 in float32, set the weights by (7)."""
     teachers, y = dict(dynamic=[0, 1], static=[2]), [0, 0, 0]
     said = dict(dynamic=np.array([[20.0, 0], [22, 0], [24, 0]]), static=np.zeros((3, 1)))
-    found = HybridScoreLoss(3, teachers)(
+    found = make_loss(3, teachers)(
         torch.zeros(3, 3),
         {name: torch.tensor(z, dtype=torch.float32) for name, z in said.items()},
         torch.tensor(y),

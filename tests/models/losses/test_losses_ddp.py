@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import pytest
 import torch
 from ddp_training import on_ranks
+from tiny_dtkd import make_loss
 
-from mmaction_kd.models.losses import BSKDLoss, DominanceDistillLoss, HybridScoreLoss
+from mmaction_kd.models.losses import DominanceDistillLoss
 
 N, K = 12, 4
 SUBSETS = dict(dynamic=[0, 3], static=[1, 2])
@@ -68,9 +69,9 @@ def mbd_loss(settings, rows):
     return loss, leaves, loss(*by_pathway, targets)
 
 
-def dtkd_loss(settings, rows, kind=HybridScoreLoss):
+def dtkd_loss(settings, rows, weighting='HybridScore'):
     torch.manual_seed(0)
-    loss = kind(K, SUBSETS, **settings)
+    loss = make_loss(K, SUBSETS, weighting, **settings)
     width = K if settings.get('teacher_head') == 'full' else 2
     leaves = {'student': torch.randn(N, K)} | {name: torch.randn(N, width) for name in SUBSETS}
     leaves = {name: (3 * x.double())[rows].requires_grad_() for name, x in leaves.items()}
@@ -87,8 +88,8 @@ def gradients(method, settings, rows):
     if method == 'mbd':
         loss, leaves, terms = mbd_loss(settings, rows)
     else:
-        kind = HybridScoreLoss if method == 'dtkd' else BSKDLoss
-        loss, leaves, terms = dtkd_loss(settings, rows, kind)
+        weighting = 'HybridScore' if method == 'dtkd' else 'ResponsibleTeacher'
+        loss, leaves, terms = dtkd_loss(settings, rows, weighting)
     terms = {name: value for name, value in terms.items() if 'loss' in name}
     sum(terms.values()).backward()
     return dict(

@@ -9,11 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from autocast_types import AUTOCAST_TYPES
+from tiny_dtkd import make_loss
 
-from mmaction_kd.models.losses import BSKDLoss, HybridScoreLoss
 from mmaction_kd.models.losses.hybrid_score import min_max
-from mmaction_kd.registry import MODELS
 
+BSKD = 'ResponsibleTeacher'
 SHARED = dict(
     kd_weight=[0.4, 0.0, 1.0],
     kd_temperature=[2.0, 1.0, 8.0],
@@ -110,7 +110,7 @@ def test_equals_the_numpy_oracle(seed):
         head = settings.get('teacher_head', 'subset')
         z_student, z_teachers, y, teachers, k = random_batch(rng, kind, head)
 
-        loss = (BSKDLoss if bskd else HybridScoreLoss)(k, teachers, **settings, **score)
+        loss = make_loss(k, teachers, BSKD if bskd else 'HybridScore', **settings, **score)
         s, t, labels = as_tensors(z_student, z_teachers, y)
         kd = loss(s, t, labels)['loss_kd'].item()
         total, expected = dtkd_oracle.eq13(
@@ -150,8 +150,8 @@ def test_zero_then_normalise_is_bskd_bit_for_bit(reading, s_alpha):
     """(i), with a worst sample whose score is 0 (s_alpha=0)."""
     for static in (0, 1, 3, 8):
         batch = make_inputs(static=static)
-        ours = HybridScoreLoss(K, TEACHERS, s_alpha=s_alpha, **reading)(*batch)
-        theirs = BSKDLoss(K, TEACHERS)(*batch)
+        ours = make_loss(K, TEACHERS, s_alpha=s_alpha, **reading)(*batch)
+        theirs = make_loss(K, TEACHERS, BSKD)(*batch)
         assert set(ours) == set(theirs)
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
@@ -161,7 +161,7 @@ def test_autograd_equals_the_formula(reading, routed):
     """(ii): ∂L_total/∂z_i = (1/B) [α T w_i (p_T − q) + (1−α)(p_1 − onehot)]."""
     z, t, y = make_inputs(full=is_full(reading))
     z.requires_grad_()
-    loss = HybridScoreLoss(K, TEACHERS, **reading)
+    loss = make_loss(K, TEACHERS, **reading)
     (loss(z, t, y)['loss_kd'] + loss.ce_weight * F.cross_entropy(z, y)).backward()
 
     settings = {key: v for key, v in reading.items() if key not in ('order', 'renormalise')}
@@ -190,12 +190,12 @@ def test_autograd_equals_the_formula(reading, routed):
 def test_log_w_term_gives_the_value_of_the_literal_kl_div():
     """(iii): KLDivLoss(log p, w q, batchmean) = mean_i [w KL(q‖p) + w log w]."""
     z, t, y = make_inputs()
-    loss = HybridScoreLoss(K, TEACHERS, log_w_term=True, kd_weight=1.0, t_squared=False)
+    loss = make_loss(K, TEACHERS, log_w_term=True, kd_weight=1.0, t_squared=False)
     masks = loss.responsible(y)
     full = {name: torch.full((len(y), K), -math.inf).double() for name in TEACHERS}
     for name, classes in TEACHERS.items():
         full[name][:, classes] = t[name]
-    w = loss.weights(full, masks, y)
+    w = loss.weighting(full, masks, y, 2.0)
     q_final = sum(w[name][:, None] * (full[name] / 2).softmax(1) for name in TEACHERS)
     literal = F.kl_div((z / 2).log_softmax(1), q_final, reduction='batchmean')
     assert loss(z, t, y)['loss_kd'].item() == pytest.approx(literal.item(), abs=1e-12)
@@ -206,7 +206,7 @@ def test_log_w_term_gives_the_value_of_the_literal_kl_div():
 def test_no_gradient_reaches_a_teacher(reading, routed):
     """(iv) Through the soft targets or through the weights."""
     z, t, y = make_inputs(requires_grad=True, full=is_full(reading))
-    HybridScoreLoss(K, TEACHERS, **reading)(z, t, y)['loss_kd'].backward()
+    make_loss(K, TEACHERS, **reading)(z, t, y)['loss_kd'].backward()
     assert z.grad.any()
     assert all(logits.grad is None for logits in t.values())
 
@@ -217,7 +217,7 @@ def test_no_gradient_reaches_a_teacher(reading, routed):
 def test_finite_when_a_subset_has_no_or_one_sample(reading, routed, reduction, static):
     """(v) Value and gradient, also of the teachers' own losses; an empty subset gives exactly 0."""
     z, t, y = make_inputs(requires_grad=True, static=static, full=is_full(reading))
-    loss = HybridScoreLoss(K, TEACHERS, reduction=reduction, **reading)
+    loss = make_loss(K, TEACHERS, reduction=reduction, **reading)
     terms = loss(z, t, y) | loss.teacher_losses(t, y)
     assert all(value.isfinite() for value in terms.values())
     sum(value for key, value in terms.items() if 'loss' in key).backward()
@@ -238,8 +238,8 @@ def test_a_class_permutation_changes_nothing(reading, routed):
     new = order.argsort()
     teachers = {name: new[classes].tolist() for name, classes in TEACHERS.items()}
     moved = {name: v[:, order] for name, v in t.items()} if is_full(reading) else t
-    a = HybridScoreLoss(K, TEACHERS, **reading)(z, t, y)
-    b = HybridScoreLoss(K, teachers, **reading)(z[:, order], moved, new[y])
+    a = make_loss(K, TEACHERS, **reading)(z, t, y)
+    b = make_loss(K, teachers, **reading)(z[:, order], moved, new[y])
     for key in a:
         assert a[key].item() == pytest.approx(b[key].item(), abs=1e-12), key
 
@@ -248,8 +248,8 @@ def test_a_class_permutation_changes_nothing(reading, routed):
 def test_a_sample_needs_only_the_teachers_that_it_is_said_to_need(reading, routed):
     """(vii) Rows that are not needed may hold NaN; where all are needed, every row counts."""
     z, t, y = make_inputs(full=is_full(reading))
-    loss = HybridScoreLoss(K, TEACHERS, **reading)
-    assert loss.routed == routed
+    loss = make_loss(K, TEACHERS, **reading)
+    assert loss.weighting.routed == routed
     needed = loss.needed(y)
     assert sum(int(mask.sum()) for mask in needed.values()) == len(y) * (1 if routed else 2)
     whole = loss(z, t, y)
@@ -263,7 +263,7 @@ def test_a_sample_needs_only_the_teachers_that_it_is_said_to_need(reading, route
 
 def test_an_unfrozen_teacher_learns_from_its_own_samples_only():
     _, t, y = make_inputs(requires_grad=True)
-    loss = HybridScoreLoss(K, TEACHERS)
+    loss = make_loss(K, TEACHERS)
     losses = loss.teacher_losses(t, y)
     sum(losses.values()).backward()
     for name, mask in loss.responsible(y).items():
@@ -281,7 +281,7 @@ def test_finite_under_autocast_with_huge_logits(head, dtype):
     z, *rest = ((x.sign() * 3e4).to(dtype) for x in (z, *t.values()))
     z.requires_grad_()
     with torch.autocast('cpu', dtype):
-        terms = HybridScoreLoss(K, TEACHERS, **head)(z, dict(zip(t, rest, strict=True)), y)
+        terms = make_loss(K, TEACHERS, **head)(z, dict(zip(t, rest, strict=True)), y)
     terms['loss_kd'].backward()
     assert all(value.isfinite() for value in terms.values())
     assert z.grad.isfinite().all()
@@ -312,7 +312,7 @@ def test_statistics():
     z, t, _ = make_inputs(n=4)
     y = torch.tensor([5, 1, 0, 2])
     t['static'] = torch.tensor([[9.0, 0], [9.0, 0], [0, 0], [0, 0]]).double()
-    terms = HybridScoreLoss(K, TEACHERS, outside_score='buffer', kd_temperature=1.0)(z, t, y)
+    terms = make_loss(K, TEACHERS, outside_score='buffer', kd_temperature=1.0)(z, t, y)
     conf = 1 / (1 + math.exp(-9))
     best, worst = 0.3 * conf + 0.7, 0.3 * conf
     expected = (best / (best + 0.7) + worst / (worst + 0.7)) / 2
@@ -322,13 +322,7 @@ def test_statistics():
 
 
 def test_the_loss_adds_nothing_to_a_checkpoint():
-    assert not HybridScoreLoss(K, TEACHERS).state_dict()
-
-
-@pytest.mark.parametrize('name', ['HybridScoreLoss', 'BSKDLoss'])
-def test_builds_from_a_config(name):
-    loss = MODELS.build(dict(type=f'mmaction_kd.{name}', num_classes=K, subsets=TEACHERS))
-    assert loss(*make_inputs())['loss_kd'] > 0
+    assert not make_loss(K, TEACHERS).state_dict()
 
 
 @pytest.mark.parametrize(
@@ -360,10 +354,10 @@ def test_builds_from_a_config(name):
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        HybridScoreLoss(K, **{'subsets': TEACHERS, **settings})
+        make_loss(K, **{'subsets': TEACHERS, **settings})
 
 
 def test_a_head_of_another_width_is_refused_by_name():
     z, t, y = make_inputs(full=True)
     with pytest.raises(ValueError, match=r"teacher 'static' must have 2 outputs .*got 6"):
-        HybridScoreLoss(K, TEACHERS)(z, t, y)
+        make_loss(K, TEACHERS)(z, t, y)

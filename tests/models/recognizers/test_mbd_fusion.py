@@ -10,7 +10,7 @@ import torch
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import FusionHead
 from mmaction_kd.models.heads.fusion_head import FusedScores
-from mmaction_kd.models.submodels.last_features import last_feature
+from mmaction_kd.models.submodels.outputs import last_feature
 from mmaction_kd.registry import MODELS
 
 HEADS = {

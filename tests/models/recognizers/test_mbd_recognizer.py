@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmaction_kd.models.dominance import PATHWAYS
-from mmaction_kd.models.submodels.intermediate_features import pool_to_vectors
+from mmaction_kd.models.submodels.outputs import pool_to_vectors
 from mmaction_kd.models.submodels.recognizer_config import split_recognizer_config
 from mmaction_kd.registry import MODELS
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mmaction.structures import ActionDataSample
 from strange_input import QUICK
 
-from mmaction_kd.models.submodels.class_labels import class_indices
+from mmaction_kd.models.checks import class_indices
 
 K = 4
 

@@ -6,7 +6,7 @@ import tiny_mbd
 import torch
 from short_runs import make_run
 
-from mmaction_kd.models.submodels.finite_scores import check_losses, check_scores
+from mmaction_kd.models.checks import check_losses, check_scores
 
 VIDEOS = ['abseiling/a.mp4', 'b.mp4', 'c.mp4']
 PARTS = dict(

@@ -9,7 +9,7 @@ import torch
 
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.losses.dominance_distill_loss import DominanceDistillLoss, align_steps
-from mmaction_kd.models.submodels.intermediate_features import pool_feature
+from mmaction_kd.models.submodels.outputs import pool_feature
 
 CLIPS = (2, 3, 3, 4, 16, 16)  # N, V, C, T, H, W
 FRAMES = (2, 4, 3, 16, 16)  # of a Recognizer2D
@@ -63,7 +63,7 @@ def test_tokens_that_are_no_time_steps_are_refused():
     with pytest.raises(ValueError, match=r"tokens='frames' needs .*got \(6, 9, 5\).*frame_proj"):
         pool_feature(torch.randn(6, 9, 5), CLIPS, 'frames')
     with pytest.raises(ValueError, match=r"tokens must be one of .*'frames'\], got 'max'"):
-        pool_feature(torch.randn(6, 9, 5), CLIPS, 'max')
+        tiny_mbd.build(features=dict(local_pathway=dict(path='backbone', tokens='max')))
 
 
 @pytest.mark.parametrize('steps', [1, 2, 4, 8, 16])

@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> dict[str, dict]:
     teachers = {name: copy.deepcopy(model_cfg) for name in subsets}
     for name, teacher in teachers.items():
         teacher.cls_head.num_classes = len(subsets[name])
-    loss = dict(type='mmaction_kd.HybridScoreLoss', subsets=subsets, outside_score='buffer')
+    weighting = dict(type='mmaction_kd.HybridScore', outside_score='buffer')
+    loss = dict(type='mmaction_kd.SubsetDistillLoss', subsets=subsets, weighting=weighting)
     distiller = dict(student=model_cfg, teachers=teachers, distill_loss=loss)
     model = MODELS.build(dict(type='mmaction_kd.DualTeacherDistiller', **distiller))
     model.to(args.device).train()

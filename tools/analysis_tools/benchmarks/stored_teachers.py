@@ -110,7 +110,7 @@ def distiller_config(student: Config) -> dict:
         type='mmaction_kd.DualTeacherDistiller',
         student=copy.deepcopy(student),
         teachers=teachers,
-        distill_loss=dict(type='mmaction_kd.HybridScoreLoss', subsets=subsets),
+        distill_loss=dict(type='mmaction_kd.SubsetDistillLoss', subsets=subsets),
     )
 
 

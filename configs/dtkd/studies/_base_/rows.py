@@ -25,9 +25,7 @@ def student_arm(dataset, row):
     """Of Table 5. LT is in which teachers it starts from, FT in whether they train along."""
     chosen = row.settings
     dynamic, static = chosen.teachers
-    loss = {key: chosen[key] for key in ('s_alpha', 'kd_temperature', 'kd_weight')}
-    if chosen.loss == 'BSKDLoss':
-        del loss['s_alpha']
+    score = dict(s_alpha=chosen.s_alpha) if chosen.weighting == 'HybridScore' else {}
     return dict(
         config=f'../dtkd_slowfast_r101_16x8_{dataset}_split1.py',
         options={
@@ -35,7 +33,9 @@ def student_arm(dataset, row):
             'model.teachers.dynamic.checkpoint': f'{{{dynamic}.checkpoint}}',
             'model.frozen_teachers': chosen.FT,
             'model.distill_loss': dict(
-                _delete_=True, type=f'mmaction_kd.{chosen.loss}', subsets=dataset, **loss
+                weighting=dict(_delete_=True, type=f'mmaction_kd.{chosen.weighting}', **score),
+                kd_temperature=chosen.kd_temperature,
+                kd_weight=chosen.kd_weight,
             ),
         },
     )

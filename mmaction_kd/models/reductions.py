@@ -1,8 +1,22 @@
-"""The mean over a group of samples, such as those of one teacher, over all ranks."""
+"""Sums and means of a loss: in float32 or wider, over the samples of a group, over all ranks."""
+
+from __future__ import annotations
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Cast half precision to float32, as sums over classes overflow in half precision.
+
+    Args:
+        x: any floating tensor.
+
+    Returns:
+        float32 for float16 and bfloat16, else ``x``.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def group_size(group: Tensor, reduction: str = 'group') -> Tensor:

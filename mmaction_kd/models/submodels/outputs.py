@@ -1,20 +1,127 @@
-"""Intermediate features of any model: named by module path, one vector a video or a time step."""
+"""Outputs of any recognizer: logits of each view, its last and its intermediate features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from mmaction.models import Recognizer2D
+from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmaction_kd.options import check_choice
+from mmaction_kd.options import checked_options
 
-TOKENS = ('cls', 'mean', 'places', 'frames')
+
+class ScoredViews(NamedTuple):
+    """Output of :func:`score_views`."""
+
+    logits: Tensor
+    """(N, V, K)."""
+    loss_aux: dict[str, Tensor]
+    """Auxiliary losses of the neck."""
+    feats: Any
+    """Input of the classifier: a tensor, or several; rows are those of the backbone."""
+
+
+def score_views(
+    recognizer: BaseModel,
+    inputs: Tensor,
+    data_samples: list[ActionDataSample] | None = None,
+    test_mode: bool = False,
+) -> ScoredViews:
+    """Compute the logits of each view of each video.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        inputs: (N, V, C, T, H, W), or (N, V·T, C, H, W) for a Recognizer2D.
+        data_samples: for necks with a loss of their own, in training.
+        test_mode: with the recognizer's ``test_cfg`` (``max_testing_views``, ``fcn_test``).
+
+    Returns:
+        Logits, auxiliary losses and features.
+    """
+    feats, head_kwargs = recognizer.extract_feat(
+        inputs, data_samples=data_samples, test_mode=test_mode
+    )
+    logits = recognizer.cls_head(feats, **head_kwargs)  # (N·V, K)
+    logits = logits.reshape(inputs.shape[0], -1, logits.shape[-1])  # len() would fix N in an export
+    return ScoredViews(logits, head_kwargs.get('loss_aux', {}), feats)
+
+
+def last_feature(feats: Any, num_videos: int, num_views: int, kind: str) -> Tensor:
+    """Bring the input of a classifier to one feature for each view of each video.
+
+    A vector is pooled as of an intermediate feature. The vectors of several tensors (the two of
+    SlowFast, map and [CLS] of MViT) are concatenated.
+
+    Args:
+        feats: a tensor, or nested tuples and lists of them; the rows of each are a multiple of N V,
+            view by view.
+        num_videos: N.
+        num_views: V.
+        kind: 'vector' or 'map'.
+
+    Returns:
+        (N, V, D) or (N, V, C, T, H, W).
+
+    Raises:
+        ValueError: ``kind`` is 'map', and there is none or several.
+    """
+    rows = num_videos * num_views
+    tensors = _flatten(feats)
+    if kind == 'vector':
+        feature = torch.cat([pool_to_vectors(x, rows) for x in tensors], 1)
+    else:
+        shapes = [tuple(x.shape) for x in tensors]
+        if len(shapes) > 1 or len(shapes[0]) != 5:
+            raise ValueError(
+                'Last feature: a map must be one tensor (N·V, C, T, H, W), got shapes '
+                f"{shapes}; fuse vectors, by 'concat' or 'bilinear'."
+            )
+        (feature,) = tensors
+    return feature.unflatten(0, (num_videos, num_views))
+
+
+def probe_last_dims(
+    recognizer: BaseModel, kind: str, input_shape: Sequence[int] | None = None
+) -> int:
+    """Find the size of the last feature by a dry run on the meta device.
+
+    Args:
+        recognizer: an MMAction2 recognizer.
+        kind: see :func:`last_feature`.
+        input_shape: of one video; see
+            :func:`~mmaction_kd.models.submodels.outputs.probe_dims`.
+
+    Returns:
+        D, or C of a map.
+
+    Raises:
+        ValueError: there is no map, or the model refuses the shape.
+    """
+    return last_feature(dry_run(recognizer, 'neck', input_shape), 1, 1, kind).shape[2]
+
+
+def extracts_features(recognizer: BaseModel) -> bool:
+    """Return ``feature_extraction`` of a ``test_cfg``, which MMAction2 1.x itself ignores."""
+    return bool((recognizer.test_cfg or {}).get('feature_extraction'))
+
+
+def video_features(feats: Any, num_videos: int) -> Tensor:
+    """Average :func:`last_feature` over views to (N, D), as MMAction2's FeatureHead does."""
+    return last_feature(feats, num_videos, 1, 'vector')[:, 0]
+
+
+def _flatten(feats: Any) -> list[Tensor]:
+    return [feats] if isinstance(feats, Tensor) else [x for part in feats for x in _flatten(part)]
+
+
+Tokens = Literal['cls', 'mean', 'places', 'frames']
+"""What of a feature is taken; see :func:`pool_feature`."""
 
 
 class Recorded:
@@ -94,7 +201,7 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
     return here
 
 
-def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls') -> Tensor:
+def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: Tokens = 'cls') -> Tensor:
     """Pool an intermediate feature for (10) and (11).
 
     Args:
@@ -108,9 +215,8 @@ def pool_feature(output: Tensor, input_shape: Sequence[int], tokens: str = 'cls'
         (N, D), or for 'frames' (N, T', D).
 
     Raises:
-        ValueError: ``tokens`` is none of these, or the output has no such tokens.
+        ValueError: the output has no such tokens.
     """
-    check_choice('Intermediate feature', 'tokens', tokens, TOKENS)
     if tokens == 'frames':
         return pool_to_steps(output, input_shape)
     return pool_to_vectors(output, input_shape[0], tokens)
@@ -192,8 +298,12 @@ def pool_to_steps(output: Tensor, input_shape: Sequence[int]) -> Tensor:
     return steps.unflatten(0, (videos, -1)).mean(1)
 
 
+@checked_options
 def probe_dims(
-    recognizer: BaseModel, path: str, tokens: str = 'cls', input_shape: tuple | None = None
+    recognizer: BaseModel,
+    path: str,
+    tokens: Tokens = 'cls',
+    input_shape: Sequence[int] | None = None,
 ) -> int:
     """Find the dimension of an intermediate feature by a dry run on the meta device.
 
@@ -216,7 +326,7 @@ def probe_dims(
     return pool_feature(recorded.output, shape, tokens).shape[-1]
 
 
-def dry_run(recognizer: BaseModel, stage: str, input_shape: tuple | None = None) -> Any:
+def dry_run(recognizer: BaseModel, stage: str, input_shape: Sequence[int] | None = None) -> Any:
     """Run a stage for one video on the meta device: shapes without values.
 
     ``stage`` is 'backbone', or 'neck': all before the classifier; see :func:`probe_dims` for
