@@ -89,8 +89,8 @@ class SkipBadVideos:
         lazy_init: as in MMEngine's wrappers.
 
     Raises:
-        TypeError: a setting has a wrong type, or ``dataset`` is not a :class:`OneByOneDataset`.
-        ValueError: a setting is out of range, or too many videos are known to be bad.
+        TypeError: ``dataset`` is not a :class:`OneByOneDataset`.
+        ValueError: too many videos are known to be bad.
         FileNotFoundError: there is no file ``known``.
     """
 

@@ -52,14 +52,14 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     Classes that a user has admitted by ``torch.serialization.add_safe_globals`` are rebuilt too.
 
     Args:
-        filename: Path of the checkpoint; ``~`` is the home folder.
-        map_location: As in :func:`torch.load`.
+        filename: path of the checkpoint; ``~`` is the home folder.
+        map_location: as in :func:`torch.load`.
 
     Returns:
         What was saved, a dict in a checkpoint of MMEngine.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: there is no such file.
         pickle.UnpicklingError: The file asks for a class or function that is not on the list.
     """
     filename = os.path.expanduser(filename)

@@ -73,13 +73,13 @@ def load_plain_pickle(path: str | os.PathLike) -> Any:
     """Unpickle tensors, NumPy arrays, plain containers, numbers and strings; nothing else.
 
     Args:
-        path: Of a .pkl file, such as MMEngine's ``DumpResults`` writes.
+        path: of a .pkl file, such as MMEngine's ``DumpResults`` writes.
 
     Returns:
         What was pickled; tensors are on the CPU.
 
     Raises:
-        FileNotFoundError: No such file.
+        FileNotFoundError: no such file.
         pickle.UnpicklingError: The file asks for another class or function, or is no pickle.
     """
     import torch

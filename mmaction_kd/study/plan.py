@@ -35,11 +35,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmengine.config import Config
 
-from mmaction_kd.options import check_choice, is_of_type, name_of
+from mmaction_kd.options import check_choice, check_options, is_of_type
 
 PLACEHOLDER = re.compile(r'\{([A-Za-z_]\w*)(?:\.(\w+))?\}')
 LEFT_BY_A_RUN = ('folder', 'config', 'checkpoint', 'scores')
@@ -51,8 +51,8 @@ ARM_KEYS = dict(
     grid=Mapping[str, Sequence] | None,
     test_of=str | None,
     command=str | None,
-    once_per=str,
-    evaluate=str,
+    once_per=Literal['seed', 'fold', 'study'],
+    evaluate=Literal['test', 'val'],
 )
 LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
@@ -227,17 +227,16 @@ class Study:
         unknown = set(arm) - set(ARM_KEYS)
         if unknown:
             raise ValueError(f'{me} may have {list(ARM_KEYS)}, got {sorted(unknown)}.')
-        for key, value in arm.items():
-            if not is_of_type(value, ARM_KEYS[key]):
-                raise ValueError(f'{me}: {key} must be {name_of(ARM_KEYS[key])}, got {value!r}.')
+        try:
+            check_options(me, arm, ARM_KEYS)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
         kinds = [key for key in ('config', 'test_of', 'command') if arm.get(key) is not None]
         if not kinds or ('test_of' in kinds and len(kinds) > 1):
             raise ValueError(
                 f'{me} must have a config, a command (with a config, if it is for {{config}}) or '
                 f'test_of, got {kinds}.'
             )
-        check_choice(me, 'once_per', arm.get('once_per', 'seed'), ('seed', 'fold', 'study'))
-        check_choice(me, 'evaluate', arm.get('evaluate', 'test'), ('test', 'val'))
 
     def _add(self, run: Run) -> None:
         """List a run behind those that it needs."""

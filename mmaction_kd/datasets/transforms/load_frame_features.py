@@ -67,8 +67,8 @@ class LoadFrameFeatures(BaseTransform):
         batch_size: frames per forward pass of the encoder.
 
     Raises:
-        ValueError: a setting is out of range, or ``steps`` have not exactly one Decode step. On a
-            sample: it is no video file, or has no frames.
+        ValueError: ``steps`` have not exactly one Decode step. On a sample: it is no video file, or
+            has no frames.
         FileNotFoundError: on a sample: the video or the encoder's weights do not exist.
     """
 

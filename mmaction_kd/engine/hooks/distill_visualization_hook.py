@@ -52,7 +52,7 @@ class DistillVisualizationHook(Hook):
             data set, or their numbers.
 
     Raises:
-        ValueError: a setting is out of range, or ``show`` is wanted without a display.
+        ValueError: ``show`` is wanted without a display.
         FileNotFoundError: there is no such file of classes.
     """
 

@@ -27,7 +27,7 @@ def get_distribution(name: str) -> _Distribution:
     """The installed distribution of that name.
 
     Raises:
-        DistributionNotFound: It is not installed.
+        DistributionNotFound: it is not installed.
     """
     try:
         return _Distribution(metadata.distribution(name))

@@ -31,12 +31,12 @@ def cls_attention(
     Source: scaled dot-product attention, Vaswani et al. 2017, equation 1.
 
     Args:
-        query: The projected query, (B, D).
-        tokens: The tokens before projection, (B, L, D).
-        key: Weight (D, D) and bias (D,) or None of the key projection.
-        value: Weight (D, D) and bias (D,) or None of the value projection.
-        num_heads: Number of heads; divides D.
-        dropout: Probability of dropping an attention weight.
+        query: the projected query, (B, D).
+        tokens: the tokens before projection, (B, L, D).
+        key: weight (D, D) and bias (D,) or None of the key projection.
+        value: weight (D, D) and bias (D,) or None of the value projection.
+        num_heads: number of heads; divides D.
+        dropout: probability of dropping an attention weight.
 
     Returns:
         The attended values before the output projection, (B, D).

@@ -16,7 +16,7 @@ class ClsOnlyEncoderLayer(TransformerEncoderLayer):
     initialisation stay those of mmpretrain.
 
     Args:
-        layer: The block.
+        layer: the block.
     """
 
     def __init__(self, layer: TransformerEncoderLayer) -> None:
@@ -57,7 +57,7 @@ def narrow_last_block(vit: VisionTransformer) -> None:
     than ``'cls_token'`` is not changed.
 
     Args:
-        vit: An mmpretrain ViT; its last block is replaced in place.
+        vit: an mmpretrain ViT; its last block is replaced in place.
     """
     if vit.out_type == 'cls_token':
         vit.layers[-1] = ClsOnlyEncoderLayer(vit.layers[-1])

@@ -17,8 +17,8 @@ def vectors_from(backbone: nn.Module, owner: str) -> int:
     A forward hook, not a wrapper, does it: the keys of the checkpoint stay those of the backbone.
 
     Args:
-        backbone: Takes images (B, 3, H, W).
-        owner: The component that the user configures, for the error.
+        backbone: takes images (B, 3, H, W).
+        owner: the component that the user configures, for the error.
 
     Returns:
         Width D of the vectors, found with one small image.
@@ -43,12 +43,12 @@ def encode_clips(
     """Encode every frame of every clip.
 
     Args:
-        backbone: Prepared by :func:`vectors_from`.
-        imgs: Clips, (N V, C, T, H, W).
-        training: Training mode of the model. A test is eval mode without gradients.
-        share_frames: Whether a test encodes each distinct frame of several clips only once.
-        frames_at_once: Batch size of the backbone in a test, in frames. None: all.
-        memory: Cached vectors of earlier frames of a stream, used in a test.
+        backbone: prepared by :func:`vectors_from`.
+        imgs: clips, (N V, C, T, H, W).
+        training: training mode of the model. A test is eval mode without gradients.
+        share_frames: whether a test encodes each distinct frame of several clips only once.
+        frames_at_once: batch size of the backbone in a test, in frames. None: all.
+        memory: cached vectors of earlier frames of a stream, used in a test.
 
     Returns:
         (N V, T, D).

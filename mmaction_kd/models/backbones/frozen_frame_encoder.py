@@ -35,9 +35,9 @@ class FrozenFrameEncoder(BaseModule):
     recognizer, so testing needs no other file.
 
     Args:
-        backbone: Config of any 2D backbone, with its weights as ``init_cfg``.
-        mean: Mean of each channel of the frames in RGB order, in [0, 255].
-        std: Standard deviation of each channel, above 0.
+        backbone: config of any 2D backbone, with its weights as ``init_cfg``.
+        mean: mean of each channel of the frames in RGB order, in [0, 255].
+        std: standard deviation of each channel, above 0.
         init_cfg: MMEngine's; the weights are those of ``backbone``.
 
     Raises:

@@ -29,11 +29,11 @@ def dense_window_attention(
     Source: Beltagy et al. 2020, section 3.1, with one global token.
 
     Args:
-        query: Projected frames, scaled by the attention itself, (B, T, heads, d).
-        key: Projected [CLS] and frames, (B, 1 + T, heads, d).
-        value: As ``key``.
-        reach: Frames attended to on each side.
-        dropout: Probability of dropping an attention weight.
+        query: projected frames, scaled by the attention itself, (B, T, heads, d).
+        key: projected [CLS] and frames, (B, 1 + T, heads, d).
+        value: as ``key``.
+        reach: frames attended to on each side.
+        dropout: probability of dropping an attention weight.
 
     Returns:
         Attended frames, (B, T, heads, d).
@@ -80,7 +80,7 @@ def block_window_attention(
     real = torch.ones(frames, dtype=torch.bool, device=query.device)
     real = F.pad(real, (reach, reach + tail)).unfold(0, span, BLOCK)  # (blocks, span)
     column = torch.arange(span, device=query.device)
-    offset = column - column[:BLOCK, None]  # query i of a block stands in column i + reach
+    offset = column - column[:BLOCK, None]  # query i of a block is in column i + reach
     near = (offset >= 0) & (offset <= 2 * reach)  # (64, span)
     mask = F.pad(near & real[:, None], (1, 0), value=True)  # (blocks, 64, 1 + span)
     mask = mask.repeat(batch, 1, 1)[:, None]
@@ -105,9 +105,9 @@ class LongformerEmbeddings(nn.Module):
     Token type 1 is [CLS], 0 a frame.
 
     Args:
-        embed_dims: Width D of a token.
-        max_positions: Rows of the position table.
-        drop_rate: Probability of dropping a feature.
+        embed_dims: width D of a token.
+        max_positions: rows of the position table.
+        drop_rate: probability of dropping a feature.
     """
 
     def __init__(self, embed_dims: int, max_positions: int, drop_rate: float) -> None:
@@ -132,11 +132,11 @@ class LongformerAttention(nn.Module):
     and value.
 
     Args:
-        embed_dims: Width D of a token.
-        num_heads: Number of heads; divides D.
-        window_size: Frames in the window, both sides together.
-        drop_rate: Probability of dropping an attention weight.
-        cls_only: Compute the row of [CLS] alone, without the local projections.
+        embed_dims: width D of a token.
+        num_heads: number of heads; divides D.
+        window_size: frames in the window, both sides together.
+        drop_rate: probability of dropping an attention weight.
+        cls_only: compute the row of [CLS] alone, without the local projections.
     """
 
     def __init__(
@@ -189,12 +189,12 @@ class LongformerLayer(nn.Module):
     """One post-norm transformer layer: x = LN(x + attention(x)), then x = LN(x + FFN(x)).
 
     Args:
-        embed_dims: Width D of a token; the FFN is four times as wide.
-        num_heads: Number of heads; divides D.
-        window_size: Frames in the window, both sides together.
-        drop_rate: Probability of dropping a feature after attention and after the FFN.
-        attn_drop_rate: Probability of dropping an attention weight.
-        cls_only: Return [CLS] alone, computing nothing that only other tokens need.
+        embed_dims: width D of a token; the FFN is four times as wide.
+        num_heads: number of heads; divides D.
+        window_size: frames in the window, both sides together.
+        drop_rate: probability of dropping a feature after attention and after the FFN.
+        attn_drop_rate: probability of dropping an attention weight.
+        cls_only: return [CLS] alone, computing nothing that only other tokens need.
     """
 
     def __init__(
@@ -238,14 +238,14 @@ class LongformerEncoder(nn.Module):
     (:func:`cls_attention`). The results are the same.
 
     Args:
-        embed_dims: Width D of a token.
-        num_layers: Number of layers.
-        num_heads: Number of heads; divides ``embed_dims``.
-        window_size: Frames in the attention window, both sides together; even.
-        drop_rate: Probability of dropping a feature.
-        attn_drop_rate: Probability of dropping an attention weight.
-        max_positions: Rows of the position table; positions wrap modulo two less.
-        cls_only: Output [CLS] alone. False computes every token in the last layer too.
+        embed_dims: width D of a token.
+        num_layers: number of layers.
+        num_heads: number of heads; divides ``embed_dims``.
+        window_size: frames in the attention window, both sides together; even.
+        drop_rate: probability of dropping a feature.
+        attn_drop_rate: probability of dropping an attention weight.
+        max_positions: rows of the position table; positions wrap modulo two less.
+        cls_only: output [CLS] alone. False computes every token in the last layer too.
 
     Raises:
         ValueError: ``num_heads`` does not divide ``embed_dims``, or ``window_size`` is odd.

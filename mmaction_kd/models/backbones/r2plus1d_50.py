@@ -20,8 +20,8 @@ def mid_channels(in_channels: int, out_channels: int, kernel_t: int, kernel_s: i
     Args:
         in_channels: N_in.
         out_channels: N_out.
-        kernel_t: Temporal kernel size t, in frames.
-        kernel_s: Spatial kernel size d, in pixels.
+        kernel_t: temporal kernel size t, in frames.
+        kernel_s: spatial kernel size d, in pixels.
 
     Returns:
         The number of channels M.
@@ -35,12 +35,12 @@ class Conv2Plus1d(nn.Sequential):
     """A (1, d, d) convolution, then a (t, 1, 1) convolution, each with its BN and ReLU.
 
     Args:
-        in_channels: Channels in.
-        out_channels: Channels out.
-        kernel_t: Temporal kernel size t; odd.
-        kernel_s: Spatial kernel size d; odd.
-        stride_t: Temporal stride.
-        stride_s: Spatial stride.
+        in_channels: channels in.
+        out_channels: channels out.
+        kernel_t: temporal kernel size t; odd.
+        kernel_s: spatial kernel size d; odd.
+        stride_t: temporal stride.
+        stride_s: spatial stride.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Bottleneck2Plus1d(nn.Module):
     """1x1x1 -> (2+1)D -> 1x1x1, added to a shortcut; only the middle one is factorised.
 
     Args:
-        in_channels: Channels in.
-        channels: Channels of the middle; four times as many go out.
-        stride: Stride in space and in time.
+        in_channels: channels in.
+        channels: channels of the middle; four times as many go out.
+        stride: stride in space and in time.
     """
 
     expansion = 4
@@ -128,9 +128,9 @@ class R2Plus1d50(BaseModule):
     2020, and its code; the factorisation: Tran et al. 2018.
 
     Args:
-        frozen_stages: Freeze the stem and this many of the four layers (0: the stem alone,
+        frozen_stages: freeze the stem and this many of the four layers (0: the stem alone,
             -1: nothing), with the statistics of their BN.
-        norm_eval: Freeze the statistics of every BN.
+        norm_eval: freeze the statistics of every BN.
         init_cfg: MMEngine's. None: He initialisation by fan-out.
 
     Example:

@@ -25,16 +25,16 @@ class TemporalConvNet(BaseModule):
     ``layers.<i>`` (N V, D, T, 1, 1).
 
     Args:
-        spatial_backbone: Config of a 2D backbone, such as a frozen one
+        spatial_backbone: config of a 2D backbone, such as a frozen one
             (:class:`~mmaction_kd.models.backbones.FrozenFrameEncoder`).
-        channels: Width D of the convolutions.
+        channels: width D of the convolutions.
         num_layers: L, at least 1.
         kernel_size: k, in frames; odd.
-        drop_rate: Probability of dropping a feature, before and in each layer.
+        drop_rate: probability of dropping a feature, before and in each layer.
         init_cfg: MMEngine's.
 
     Raises:
-        ValueError: If a setting is out of range, or ``kernel_size`` is even.
+        ValueError: ``kernel_size`` is even.
     """
 
     @checked_options
@@ -83,8 +83,8 @@ class ResidualConv(nn.Module):
 
     Args:
         channels: D.
-        kernel_size: Frames, odd.
-        drop_rate: Probability of dropping a feature.
+        kernel_size: frames, odd.
+        drop_rate: probability of dropping a feature.
     """
 
     def __init__(self, channels: int, kernel_size: int, drop_rate: float) -> None:

@@ -43,19 +43,19 @@ class VTN(BaseModule):
     video in its full-video test, which exceed those of training.
 
     Args:
-        spatial_backbone: Config of a 2D backbone of mmpretrain or MMAction2. None: ViT-B/16.
-        embed_dims: Width D of the temporal encoder. Where the backbone has another width, a
+        spatial_backbone: config of a 2D backbone of mmpretrain or MMAction2. None: ViT-B/16.
+        embed_dims: width D of the temporal encoder. Where the backbone has another width, a
             linear projection leads to it (ResNet-50's 2048 is not divisible by 12 heads).
-        position_ids: Row of the position table for each frame. 'order': 0, 1, ..., T - 1, the
+        position_ids: row of the position table for each frame. 'order': 0, 1, ..., T - 1, the
             order of the tokens, so that fine-tuning at another stride uses the pre-trained rows.
             'frame_index': 0, ``frame_interval``, 2 ``frame_interval``, ..., the distance from the
             start of the clip, with which the published VTN was trained.
-        frame_interval: Frames of the video from one input frame to the next, as in
+        frame_interval: frames of the video from one input frame to the next, as in
             ``SampleFrames``; used by 'frame_index' only.
-        cls_only: The last block of a ViT and of the temporal encoder compute only what the
+        cls_only: the last block of a ViT and of the temporal encoder compute only what the
             output depends on. False: they output all tokens, for hooks.
-        share_frames: Whether a test encodes each distinct frame of several clips only once.
-        frames_at_once: Batch size of the spatial backbone in a test, in frames, at least 1. None:
+        share_frames: whether a test encodes each distinct frame of several clips only once.
+        frames_at_once: batch size of the spatial backbone in a test, in frames, at least 1. None:
             all; required under FSDP, where all ranks must call it equally often.
         init_cfg: MMEngine's; a pretrained spatial backbone is named in ``spatial_backbone``.
         **encoder: ``num_layers``, ``num_heads``, ``window_size``, ``drop_rate``,

@@ -19,13 +19,13 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
     would no longer share one sample and label.
 
     Args:
-        pathways: Maps each pathway's name to its preprocessor: a built
+        pathways: maps each pathway's name to its preprocessor: a built
             :class:`ActionDataPreprocessor` (which may be shared with the pathway's recognizer)
             or its config.
 
     Raises:
-        TypeError: If a preprocessor is no ActionDataPreprocessor.
-        ValueError: If a preprocessor blends, or if a batch holds other pathways.
+        TypeError: a preprocessor is no ActionDataPreprocessor.
+        ValueError: a preprocessor blends, or a batch holds other pathways.
     """
 
     @checked_options
@@ -58,7 +58,7 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
             training: Whether the batch is for training.
 
         Returns:
-            dict: The same keys; each pathway's inputs as one tensor with a leading N.
+            The same keys; each pathway's inputs as one tensor with a leading N.
 
         Raises:
             ValueError: If the names in ``inputs`` are not those of the pathways.

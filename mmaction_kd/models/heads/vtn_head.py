@@ -18,11 +18,11 @@ class VTNHead(BaseHead):
     N(0, 0.02) as MBD states.
 
     Args:
-        num_classes: Number of classes K.
-        in_channels: Width D of the feature.
-        dropout_ratio: Probability of dropping a hidden feature.
-        init_std: Standard deviation of the initial weights.
-        **kwargs: Of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
+        num_classes: number of classes K.
+        in_channels: width D of the feature.
+        dropout_ratio: probability of dropping a hidden feature.
+        init_std: standard deviation of the initial weights.
+        **kwargs: of MMAction2's ``BaseHead``: the loss, ``average_clips``, ``topk``, ...
     """
 
     @checked_options

@@ -287,21 +287,21 @@ class MBDRecognizer(BaseModel):
             FloatingPointError: a score is NaN or infinite; the pathway and the videos are named.
         """
         local, last = self._test_scores('local', inputs, data_samples)
-        unsure = data_samples
+        remaining = data_samples
         if self.fusion_head.gate is not None:
             alone = self.fusion_head.local_alone(local)
             index = (alone.dominance['local'] < self.fusion_head.gate).nonzero()[:, 0]
-            unsure = [data_samples[i] for i in index.tolist()]
-            if len(unsure) < len(data_samples):
+            remaining = [data_samples[i] for i in index.tolist()]
+            if len(remaining) < len(data_samples):
                 _write_predictions(data_samples, {'local': local}, alone)
                 local = local[index]
                 inputs = {_key('global'): inputs[_key('global')][index]}
-        if unsure:
-            global_, last_global = self._test_scores('global', inputs, unsure)
+        if remaining:
+            global_, last_global = self._test_scores('global', inputs, remaining)
             probs = {'local': local, 'global': global_}
             fused = self.fusion_head(probs, feats=last | last_global)
-            self._check('fusion_head', fused.score, unsure)
-            _write_predictions(unsure, probs, fused)
+            self._check('fusion_head', fused.score, remaining)
+            _write_predictions(remaining, probs, fused)
         return data_samples
 
     def _test_scores(
