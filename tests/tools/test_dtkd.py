@@ -88,6 +88,21 @@ def test_the_papers_subsets_are_the_default_of_their_data_set(
     assert json.loads((tmp_path / 'settings.json').read_text())['subsets'] == remembered
 
 
+def test_bskd_differs_from_dtkd_by_its_weighting_alone(dtkd, ucf101, tmp_path, monkeypatch):
+    config = ROOT / UCF101.format('', '')
+    given = ['s_alpha=0.7', 'order=mixture', 'kd_weight=0.2', 'teacher_head=full']
+    words = [str(config), '--work-dir', str(tmp_path), '--distill-options', *given]
+    monkeypatch.setattr(sys, 'argv', ['dtkd.py', *words])
+    procedure = dtkd.Procedure(dtkd.parse_args())
+    made = procedure.made_configs(ucf101, load_subsets(ucf101), tmp_path)
+    bskd, dtkd_ = (made[name].model.distill_loss.to_dict() for name in ('bskd', 'dtkd'))
+    assert bskd.pop('weighting') == dict(type='mmaction_kd.ResponsibleTeacher')
+    score = dict(type='mmaction_kd.HybridScore', s_alpha=0.7, order='mixture')
+    assert dtkd_.pop('weighting') == score
+    shared = dict(subsets=str(ucf101), kd_weight=0.2, teacher_head='full')
+    assert bskd == dtkd_ == dict(type='mmaction_kd.SubsetDistillLoss', **shared)
+
+
 def test_weights_of_the_classes_go_with_them(dtkd, ucf101):
     baseline = Config.fromfile(ROOT / UCF101.format('', ''))
     weights = [i / 100 for i in range(101)]

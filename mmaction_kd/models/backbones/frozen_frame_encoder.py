@@ -107,7 +107,7 @@ class FrozenFrameEncoder(BaseModule):
             (B, D).
 
         Raises:
-            ValueError: If the input is neither, or holds features of another encoder.
+            ValueError: the input is neither, or holds features of another encoder.
         """
         if frames.shape[1] == 3:
             return self.backbone((frames - self.mean) / self.std)

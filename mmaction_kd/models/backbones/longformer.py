@@ -294,7 +294,7 @@ class LongformerEncoder(nn.Module):
 
         Args:
             tokens: [CLS] and one token a frame, (B, 1 + T, D).
-            frame_inds: Position of each frame, at least 0, (B, T).
+            frame_inds: position of each frame, at least 0, (B, T).
 
         Returns:
             [CLS] alone, (B, 1, D), or with ``cls_only=False`` all tokens, (B, 1 + T, D).

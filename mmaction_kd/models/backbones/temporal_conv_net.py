@@ -65,7 +65,7 @@ class TemporalConvNet(BaseModule):
         """Encode clips.
 
         Args:
-            imgs: Clips as the spatial backbone takes them, (N V, C, T, H, W).
+            imgs: clips as the spatial backbone takes them, (N V, C, T, H, W).
 
         Returns:
             (N V, D, T, 1, 1).

@@ -106,7 +106,7 @@ class VTN(BaseModule):
         """Encode clips.
 
         Args:
-            imgs: Normalised clips, (N V, C, T, H, W).
+            imgs: normalised clips, (N V, C, T, H, W).
 
         Returns:
             The feature of each clip, (N V, D).

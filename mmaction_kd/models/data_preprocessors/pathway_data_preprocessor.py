@@ -55,13 +55,13 @@ class PathwayDataPreprocessor(BaseDataPreprocessor):
                 (``pseudo_collate``) or a tensor with a leading N (``default_collate``), each
                 input (V, C, T, H, W) or as the pathway packs it. ``data_samples`` holds the N
                 samples.
-            training: Whether the batch is for training.
+            training: whether the batch is for training.
 
         Returns:
             The same keys; each pathway's inputs as one tensor with a leading N.
 
         Raises:
-            ValueError: If the names in ``inputs`` are not those of the pathways.
+            ValueError: the names in ``inputs`` are not those of the pathways.
         """
         data = self.cast_data(data)
         inputs = data['inputs']
