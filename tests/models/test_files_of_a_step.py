@@ -19,7 +19,7 @@ ELSEWHERE = ('models/backbones/', 'models/heads/vtn_head.py', 'host_fixes/', 'ob
 
 def listed(column):
     section = (PACKAGE / 'README.md').read_text().partition('## One training step\n')[2]
-    rows = [line.split('|')[2:4] for line in section.split('\n## ')[0].splitlines()[-9:] if line]
+    rows = [line.split('|')[2:4] for line in section.splitlines() if re.match(r'\| \d', line)]
     found = []
     for row in rows:
         cell = row[0] if 'the same' in row[column] else row[column]
