@@ -139,11 +139,16 @@ def test_weights_under_the_same_name_are_told_apart(tiny_video, weights, tmp_pat
     assert np.array_equal(second, features(step(weights[1], tmp_path), tiny_video))
 
 
-def test_a_video_that_was_changed_is_encoded_again(weights, tmp_path, counted):
+def test_a_video_that_was_changed_is_encoded_again(weights, tmp_path):
+    """By its time alone, too: of the same size."""
+    new = write_video(tmp_path / 'new.mp4', 30).read_bytes()
     video = write_video(tmp_path / 'video.mp4', 12)
-    first = features(step(weights[0], tmp_path / 'features'), video)
-    write_video(video, 30)
-    assert len(first) == 4 and len(features(step(weights[0], tmp_path / 'features'), video)) == 10
+    video.write_bytes(video.read_bytes().ljust(len(new), b'\0'))
+    os.utime(video, (1e9, 1e9))
+    before = features(step(weights[0], tmp_path / 'features'), video)
+    video.write_bytes(new.ljust(video.stat().st_size, b'\0'))
+    after = features(step(weights[0], tmp_path / 'features'), video)
+    assert len(before) == 4 and len(after) == 10
 
 
 def test_two_videos_of_one_name_size_and_time_are_two(weights, tmp_path):
