@@ -190,7 +190,7 @@ def test_a_config_is_as_good_as_its_annotation_file(clean, demo_set, tmp_path):
 
 def test_another_threshold_reuses_what_is_measured(clean, demo_set, tmp_path, monkeypatch):
     out = tmp_path / 'subsets.json'
-    monkeypatch.setattr('concurrent.futures.ProcessPoolExecutor.submit', None)
+    monkeypatch.setattr('mmaction_kd.datasets.reader_process.ReaderProcess.send', None)
     arguments = ('--reuse', clean[0], '--threshold', 'rank:2')
     printed = call(*command(demo_set, out, *arguments))
     assert '8 videos, 8 of them finished before' in printed

@@ -24,8 +24,8 @@ from mmengine.utils import ProgressBar, import_modules_from_strings
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.bad_videos_file import BadVideos, video_name, write_bad_videos
+from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_check import check_videos
-from mmaction_kd.optical_flow.parallel_motion import available_cores
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 
 LOADERS = ('train', 'val', 'test')

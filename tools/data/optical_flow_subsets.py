@@ -25,20 +25,32 @@ same command resumes. Several machines (a shared folder for --out; each process 
 The numbers do not depend on how many processes compute them, and nor does a byte of the files.
 """
 
-# Worker processes import this file: what takes seconds to import, all with torch, is imported late.
 import argparse
 import contextlib
 import json
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import (
+    all_gather_object,
+    get_rank,
+    get_world_size,
+    init_dist,
+    is_main_process,
+)
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.labelled_videos import (
+    LabelledVideo,
+    build_datasets,
+    class_names,
+    labelled_videos,
+)
+from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
 from mmaction_kd.figures.figure import png
 from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
@@ -48,12 +60,8 @@ from mmaction_kd.optical_flow.algorithms import ALGORITHMS
 from mmaction_kd.optical_flow.class_motion import RULES
 from mmaction_kd.optical_flow.motion_journal import MotionJournal
 from mmaction_kd.optical_flow.motion_report import motion_report, statistics_table
-from mmaction_kd.optical_flow.parallel_motion import available_cores, parallel_motion
-from mmaction_kd.optical_flow.video_motion import MotionSettings
+from mmaction_kd.optical_flow.video_motion import MotionSettings, parallel_motion
 from mmaction_kd.processes.stopped_tool import plain_ctrl_c
-
-if TYPE_CHECKING:
-    from mmaction_kd.datasets.labelled_videos import LabelledVideo
 
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
 
@@ -191,10 +199,8 @@ def dataset_config(args: argparse.Namespace) -> dict:
     )
 
 
-def read_dataset(args: argparse.Namespace) -> tuple[list['LabelledVideo'], list[str]]:
+def read_dataset(args: argparse.Namespace) -> tuple[list[LabelledVideo], list[str]]:
     """The lines of the annotations, and the names of the classes."""
-    from mmaction_kd.datasets.labelled_videos import build_datasets, class_names, labelled_videos
-
     datasets = build_datasets(dataset_config(args))
     videos = [video for dataset in datasets for video in labelled_videos(dataset)]
     given = datasets[0].metainfo.get('classes')
@@ -223,8 +229,6 @@ def measure(
     Returns:
         Motion by name, and of unusable videos the reason.
     """
-    from mmengine.dist import all_gather_object, get_rank, get_world_size
-
     rank = get_rank()
     journal = MotionJournal(folder, settings, rank)
     finished: dict[str, float] = {}
@@ -302,11 +306,7 @@ def main() -> None:
         **{key.name: getattr(args, key.name) for key in fields(MotionSettings)}
     )
     if args.launcher != 'none':
-        from mmengine.dist import init_dist
-
         init_dist(args.launcher, backend='gloo', timeout=LONGEST_WAIT)
-    from mmengine.dist import is_main_process
-
     videos, classes = read_dataset(args)
     sources: dict[str, VideoSource] = {}
     for video in videos:
