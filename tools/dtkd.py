@@ -34,13 +34,13 @@ from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subsets
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
-from mmaction_kd.processes.child_command import end_command, start_command
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.check_config import LOADERS, ConfigCheck
 from mmaction_kd.study.launch import newest_test, saves_apart
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 TOOLS = Path(__file__).parent
 PER_CLASS = ('class_weight', 'samples_per_cls')

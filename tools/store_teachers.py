@@ -38,14 +38,14 @@ from mmengine.utils.dl_utils import set_multi_processing
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.engine import record_teachers as recording
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.models.distillers import DualTeacherDistiller
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.fingerprint import other_versions
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset, load_header
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 from mmaction_kd.stored_teachers.view_replay import build_dataset
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 SHARDS = 64  # a kill costs at most one of each process
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest

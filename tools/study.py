@@ -19,9 +19,9 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import mmaction_kd  # noqa: F401  (fixes the host)
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import Launcher
 from mmaction_kd.study.plan import Study
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 try:
     from mmaction_kd.study.report import write_report

@@ -16,12 +16,12 @@ from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import (
     find_last_checkpoint,
     forget_training_end,
     note_training_end,
 )
+from mmaction_kd.utils.process_lock import only_process
 
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 """Environment variables in which launchers pass the rank."""

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import cv2
 import torch
 
-from mmaction_kd.processes.child_command import end_with_parent
+from mmaction_kd.utils.child_command import end_with_parent
 
 LONGEST_REASON = 600  # characters
 ALIGNMENT = 64  # bytes

@@ -14,7 +14,7 @@ import pytest
 from mmengine.config import Config
 from tool_runs import ROOT, TINY, run_tool, shrunken
 
-from mmaction_kd.files.process_lock import open_locked
+from mmaction_kd.utils.process_lock import open_locked
 
 K400 = 'configs/mbd/r2plus1d_vtn_k400.py'
 SHELL = sorted((ROOT / 'tools').rglob('*.sh'))

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from mmaction_kd.processes.child_command import end_command, start_command
-from mmaction_kd.processes.forked_script import ForkedScript
+from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.forked_script import ForkedScript
 
 ROOT = Path(__file__).parents[2]
 TINY = 'configs/mbd/tiny_r3d_vtn.py'

@@ -26,7 +26,7 @@ import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.bad_videos_file import BadVideos, video_name, write_bad_videos
 from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_check import check_videos
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 LOADERS = ('train', 'val', 'test')
 PIPELINE = [

@@ -23,10 +23,10 @@ from torch.utils.data import DataLoader, Dataset
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_annotations
 from mmaction_kd.datasets.reader_process import available_cores
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.json_lines import append_line, read_lines
-from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.json_lines import append_line, read_lines
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 
 def parse_args() -> argparse.Namespace:

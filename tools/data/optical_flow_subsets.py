@@ -52,16 +52,16 @@ from mmaction_kd.datasets.labelled_videos import (
 )
 from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
-from mmaction_kd.figures.figure import png
-from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.optical_flow.algorithms import ALGORITHMS
 from mmaction_kd.optical_flow.class_motion import RULES
 from mmaction_kd.optical_flow.motion_journal import MotionJournal
 from mmaction_kd.optical_flow.motion_report import motion_report, statistics_table
 from mmaction_kd.optical_flow.video_motion import MotionSettings, parallel_motion
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.report.figures.figure import png
+from mmaction_kd.report.figures.motion_figures import histogram_figure, mean_std_figure
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
 

@@ -15,7 +15,6 @@ from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
 from mmaction_kd.options import checked_options
 from mmaction_kd.registry import HOOKS
@@ -23,6 +22,7 @@ from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
 from mmaction_kd.report.run_record import RunRecord
+from mmaction_kd.utils.atomic_file import write_atomically
 
 PAGE_FILE = 'distill_report.html'
 FIRST_GUESS = 5.0  # seconds that a page takes, until one was written

@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_names import video_path
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.options import check_range, checked_options
 from mmaction_kd.registry import HOOKS
+from mmaction_kd.utils.atomic_file import write_atomically
 from mmaction_kd.visualization import (
     explain_video,
     figure_pixels,
