@@ -28,7 +28,7 @@ def run_tool(script: object, *arguments: object, code: int = 0, **env: str) -> s
     Returns:
         What it printed.
     """
-    with tempfile.TemporaryFile('w+') as output, contextlib.chdir(ROOT):
+    with tempfile.TemporaryFile('w+') as output:
         process = start_tool(script, *arguments, output=output, **env)
         try:
             process.wait(600)
@@ -45,9 +45,10 @@ def start_tool(
 ) -> subprocess.Popen | ForkedScript:
     """Start what :func:`run_tool` runs."""
     words, environment = tool_command(script, *arguments), tool_env(**env)
-    if str(script).startswith('tools/') and words[0] == sys.executable:
-        return ForkedScript(words[words.index(str(script)) :], environment, output)
-    return start_command(words, environment, output)
+    with contextlib.chdir(ROOT):
+        if str(script).startswith('tools/') and words[0] == sys.executable:
+            return ForkedScript(words[words.index(str(script)) :], environment, output)
+        return start_command(words, environment, output)
 
 
 def tool_command(script: object, *arguments: object) -> list:
