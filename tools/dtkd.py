@@ -39,6 +39,7 @@ from mmaction_kd.study.check_config import LOADERS, ConfigCheck
 from mmaction_kd.study.launch import newest_test, saves_apart
 from mmaction_kd.utils.atomic_file import write_atomically
 from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.command_line import add_cfg_options
 from mmaction_kd.utils.process_lock import only_process
 from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
@@ -81,13 +82,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         help='settings of HybridScoreLoss; BSKDLoss takes the kd_* ones',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if args.devices < 1:
         parser.error(f'--devices must be 1 or more, got {args.devices}')

@@ -32,7 +32,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import (
     all_gather_object,
     get_rank,
@@ -60,6 +60,7 @@ from mmaction_kd.optical_flow.video_motion import MotionSettings, parallel_motio
 from mmaction_kd.report.figures.figure import png
 from mmaction_kd.report.figures.motion_figures import histogram_figure, mean_std_figure
 from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.command_line import add_cfg_options
 from mmaction_kd.utils.process_lock import only_process
 from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
@@ -109,13 +110,7 @@ def parse_args() -> argparse.Namespace:
         metavar='TXT',
         help='one class name a line; else the names that the data set has, or the labels',
     )
-    data.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(data)
 
     motion = parser.add_argument_group('motion of a video')
     default = MotionSettings()

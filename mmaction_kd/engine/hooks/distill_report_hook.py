@@ -134,22 +134,13 @@ class DistillReportHook(Hook):
         """Reset the counts."""
         self._predicted = _new_counts(runner.test_dataloader.dataset)
 
-    def after_val_iter(
+    def _after_iter(  # of validation and test, as after_train_iter is overridden
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
-    ) -> None:
-        """Count the predictions of a batch."""
-        self._count(outputs)
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[ActionDataSample] | None = None,
+        mode: str = 'val',
     ) -> None:
         """Count the predictions of a batch."""
         self._count(outputs)
