@@ -6,10 +6,10 @@ import shutil
 
 import killed_runs
 import pytest
+from forked import start_script
 from mmengine.fileio import LocalBackend, dump
 
 from mmaction_kd.host_fixes.fix import source_of
-from mmaction_kd.utils.forked_script import ForkedScript
 
 needs_skipped_batches = pytest.mark.skipif(
     'Advance dataloader' not in source_of('mmengine.runner.loops'),
@@ -30,7 +30,7 @@ def test_killed_at_any_operation_on_its_files_it_ends_as_it_would_have(kind, kil
     """No kills are all: a run for each operation."""
     words = [killed_runs.__file__, kind, str(tmp_path / 'runs'), *kills]
     with (tmp_path / 'printed').open('w') as output:
-        process = ForkedScript(words, os.environ, output)
+        process = start_script(words, os.environ, output)
         process.wait()
     printed = (tmp_path / 'printed').read_text()
     assert process.poll() == 0, printed[-3000:]

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from forked import start_script
+
 from mmaction_kd.utils.child_command import end_command, start_command
 from mmaction_kd.utils.forked_script import ForkedScript
 
@@ -47,7 +49,7 @@ def start_tool(
     words, environment = tool_command(script, *arguments), tool_env(**env)
     with contextlib.chdir(ROOT):
         if str(script).startswith('tools/') and words[0] == sys.executable:
-            return ForkedScript(words[words.index(str(script)) :], environment, output)
+            return start_script(words[words.index(str(script)) :], environment, output)
         return start_command(words, environment, output)
 
 
