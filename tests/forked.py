@@ -5,8 +5,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+import mmaction.apis  # noqa: F401  (what tools import: once here, not in each fork)
 import torch
 
+import mmaction_kd.engine
+import mmaction_kd.models  # noqa: F401
 from mmaction_kd.utils.child_command import start_command
 from mmaction_kd.utils.forked_script import ForkedScript
 
