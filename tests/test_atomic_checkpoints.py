@@ -3,17 +3,14 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import killed_runs
 import pytest
+from forked import start_script
 from mmengine.fileio import LocalBackend, dump
 
 from mmaction_kd.host_fixes.fix import source_of
 
-ROOT = Path(__file__).parents[1]
 needs_skipped_batches = pytest.mark.skipif(
     'Advance dataloader' not in source_of('mmengine.runner.loops'),
     reason='this MMEngine resumes a loop without epochs at its first batch',
@@ -31,14 +28,13 @@ needs_skipped_batches = pytest.mark.skipif(
 )
 def test_killed_at_any_operation_on_its_files_it_ends_as_it_would_have(kind, kills, tmp_path):
     """No kills are all: a run for each operation."""
-    command = [sys.executable, '-W', 'ignore', ROOT / 'tests/killed_runs.py', kind, tmp_path]
-    done = subprocess.run(
-        [*map(str, command), *kills],
-        env=os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1'),
-        capture_output=True, text=True, timeout=3600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout.splitlines()[-1])
+    words = [killed_runs.__file__, kind, str(tmp_path / 'runs'), *kills]
+    with (tmp_path / 'printed').open('w') as output:
+        process = start_script(words, os.environ, output)
+        process.wait()
+    printed = (tmp_path / 'printed').read_text()
+    assert process.poll() == 0, printed[-3000:]
+    report = json.loads(printed.splitlines()[-1])
     assert report['faults'] == {}
     if kills:
         assert report['killed'] == len(kills)

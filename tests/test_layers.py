@@ -12,11 +12,11 @@ LAYERS = (
     ('study', 'streaming', 'deployment'),
     ('engine',),
     ('visualization', 'evaluation'),
-    ('models', 'report', 'optical_flow'),
-    ('stored_teachers', 'figures'),
+    ('models', 'optical_flow'),
+    ('stored_teachers', 'report'),
     ('datasets',),
     ('host_fixes', 'observations'),
-    ('files', 'processes', 'options', 'registry', 'version'),
+    ('utils', 'options', 'registry', 'version'),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if '.mim' not in path.parts]
@@ -53,3 +53,10 @@ def test_imports_go_down(room):
         for other in imported_rooms(path):
             if other != room:
                 assert FLOOR[other] > FLOOR[room], f'{path.relative_to(PACKAGE)} imports {other}'
+
+
+def test_there_are_few_rooms_and_few_of_them_know_each_other():
+    pairs = {(room_of(path), other) for path in MODULES for other in imported_rooms(path)}
+    between = [pair for pair in pairs if len({*pair, '__init__'}) == 3]
+    assert len(FLOOR) <= 17, 'a new room must be worth that every reader learns it'
+    assert len(between) <= 51, f'one import more between rooms: {sorted(between)}'

@@ -35,14 +35,15 @@ from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subsets
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.models.losses import HybridScore
-from mmaction_kd.processes.child_command import end_command, start_command
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.check_config import LOADERS, ConfigCheck
 from mmaction_kd.study.launch import newest_test, saves_apart
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 TOOLS = Path(__file__).parent
 PER_CLASS = ('class_weight', 'samples_per_cls')
@@ -84,13 +85,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         help='settings of SubsetDistillLoss, and of HybridScore, which BSKD does not have',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if args.devices < 1:
         parser.error(f'--devices must be 1 or more, got {args.devices}')

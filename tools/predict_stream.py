@@ -31,7 +31,6 @@ from torch import nn  # noqa: E402
 
 from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
-from mmaction_kd.processes.stopped_tool import STOPPED  # noqa: E402
 from mmaction_kd.streaming import (  # noqa: E402
     FrameSource,
     Segment,
@@ -42,6 +41,7 @@ from mmaction_kd.streaming import (  # noqa: E402
     segment_f1,
 )
 from mmaction_kd.streaming.timeline import clock  # noqa: E402
+from mmaction_kd.utils.stopped_tool import STOPPED  # noqa: E402
 
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.mpg', '.mpeg', '.ts', '.m4v', '.wmv', '.flv')
 PROGRESS = 5  # seconds

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.study.plan import Study
 from mmaction_kd.study.report import tables
+from mmaction_kd.utils.atomic_file import write_atomically
 
 TABLE = re.compile(
     r'(?P<head><!-- table (?P<number>\d+) of (?P<study>\S+)\.py -->\n).*?(?=<!-- end of table -->)',

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_world_size, init_dist, is_main_process
 from mmengine.registry import init_default_scope
@@ -38,14 +38,15 @@ from mmengine.utils.dl_utils import set_multi_processing
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.engine import record_teachers as recording
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.models.distillers import DualTeacherDistiller
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.registry import MODELS
 from mmaction_kd.stored_teachers.fingerprint import other_versions
 from mmaction_kd.stored_teachers.store_header import StoreHeader, describe_dataset, load_header
 from mmaction_kd.stored_teachers.teacher_store import TeacherStore
 from mmaction_kd.stored_teachers.view_replay import build_dataset
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 SHARDS = 64  # a kill costs at most one of each process
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
@@ -69,13 +70,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tolerance', type=float, default=1e-3, help='of a probability, with --check'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -16,12 +16,11 @@ import sys
 import time
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 import mmaction_kd  # noqa: F401  (fixes the host)
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
 from mmaction_kd.study.launch import Launcher
 from mmaction_kd.study.plan import Study
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 try:
     from mmaction_kd.study.report import write_report
@@ -47,13 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--arms', nargs='+', help='only these, and what they need')
     parser.add_argument('--dry-run', action='store_true', help='print what is missing, run nothing')
     parser.add_argument('--report-only', action='store_true', help='report what is there')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override those of the study file, as seeds="[0,1]" data=path',
-    )
+    add_cfg_options(parser, 'settings that override the study file, as seeds="[0,1]" data=path')
     args = parser.parse_args()
     if args.work_dir is None:
         args.work_dir = Path('work_dirs', f'study_{Path(args.study).stem}')

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -23,6 +23,7 @@ from mmengine.runner import Runner
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
 from mmaction_kd.engine.hooks.distill_visualization_hook import has_display
+from mmaction_kd.utils.command_line import add_cfg_options
 from mmaction_kd.visualization.shown_frames import keep_origin
 
 
@@ -32,13 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='path or URL of a checkpoint')
     parser.add_argument('--work-dir', help='where the metrics go')
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     parser.add_argument('--show-dir', help='draw videos into this folder')
     parser.add_argument('--show', action='store_true', help='draw videos in windows')
     parser.add_argument(

@@ -9,19 +9,20 @@ import contextlib
 import os
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_config_annotations
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import (
     find_last_checkpoint,
     forget_training_end,
     note_training_end,
 )
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.process_lock import only_process
 
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 """Environment variables in which launchers pass the rank."""
@@ -49,13 +50,7 @@ def parse_args() -> argparse.Namespace:
         '--diff-rank-seed', action='store_true', help='another seed for each process'
     )
     parser.add_argument('--deterministic', action='store_true', help='only deterministic kernels')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()

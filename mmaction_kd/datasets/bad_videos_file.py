@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mmaction_kd.files.atomic_file import write_atomically
+from mmaction_kd.utils.atomic_file import write_atomically
 
 FILE_NAME = 'bad_videos.json'
 

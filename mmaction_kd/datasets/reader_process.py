@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any, BinaryIO
 
 import cv2
 import torch
 
-from mmaction_kd.processes.child_command import end_with_parent
+from mmaction_kd.utils.child_command import end_with_parent
 
 LONGEST_REASON = 600  # characters
 ALIGNMENT = 64  # bytes
@@ -52,6 +52,10 @@ class ReaderFault(Exception):
             text = f'{text[: LONGEST_REASON // 2]} ... {text[-LONGEST_REASON // 2 :]}'
         trace = ''.join(traceback.format_exception(error))
         return cls(f'{type(error).__name__}: {text}' if text else type(error).__name__, trace)
+
+
+class ReaderCrash(ReaderFault):
+    """The process of a call ended in it."""
 
 
 class ReaderProcess:
@@ -125,7 +129,7 @@ class ReaderProcess:
                 raise ReaderFault(f'the reader did not return in {self.timeout:g} s')
             result = _receive(connection)
         except (EOFError, OSError):
-            raise ReaderFault(f'the reader ends its process{_how(self.end())}') from None
+            raise ReaderCrash(f'the reader ends its process{_how(self.end())}') from None
         if isinstance(result, ReaderFault):
             raise result
         return result
@@ -170,6 +174,72 @@ class ReaderProcess:
                     os._exit(1)  # skip the parent's cleanup
             theirs.close()
         return self._connection
+
+
+def available_cores() -> int:
+    """Return the cores of this process; under a launcher, its share of the machine's."""
+    affinity = getattr(os, 'sched_getaffinity', None)  # macOS and Windows have none
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
+
+
+def isolated_map(
+    function: Callable, arguments: Sequence, workers: int, timeout: float | None = None
+) -> Generator[tuple[int, Any]]:
+    """Call a function once for each argument, in forked processes, which may hang or crash.
+
+    An argument whose process ends is tried once more: the system may have killed it for memory.
+    To stop early, close the generator, which kills the processes. A system that can not fork makes
+    the calls in this process.
+
+    Args:
+        function: of one argument.
+        arguments: pickled, as the results are.
+        workers: number of processes.
+        timeout: seconds per call. None: unlimited.
+
+    Yields:
+        Index of an argument, and the result or its :class:`ReaderFault`, in order of completion.
+    """
+    if not hasattr(os, 'fork'):
+        for index, argument in enumerate(arguments):
+            try:
+                yield index, function(argument)
+            except Exception as error:
+                yield index, ReaderFault.of(error)
+        return
+    todo, crashed = iter(range(len(arguments))), set()
+    busy: dict[Connection, tuple[ReaderProcess, int]] = {}
+
+    def begin(process: ReaderProcess, index: int | None) -> None:
+        if index is None:
+            process.end()
+        else:
+            busy[process.send(arguments[index])] = process, index
+
+    try:
+        for _ in range(min(workers, len(arguments))):
+            begin(ReaderProcess(function, timeout), next(todo))
+        while busy:
+            left = min(process.seconds_left() for process, _ in busy.values())
+            ready = wait(list(busy), None if left == math.inf else left)
+            for connection, (process, index) in list(busy.items()):
+                if connection not in ready and process.seconds_left() > 0:
+                    continue
+                del busy[connection]
+                try:
+                    result = process.receive()
+                except ReaderFault as fault:
+                    if isinstance(fault, ReaderCrash) and index not in crashed:
+                        crashed.add(index)
+                        begin(process, index)
+                        continue
+                    result = fault
+                begin(process, next(todo, None))
+                yield index, result
+    finally:
+        for process, _ in busy.values():
+            process.end()
 
 
 def _how(status: int | None) -> str:

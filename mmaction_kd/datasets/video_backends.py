@@ -12,8 +12,8 @@ import numpy as np
 from mmaction.utils import get_str_type
 
 from mmaction_kd.datasets.container_length import how_cut
-from mmaction_kd.files.held_back_stderr import held_back_stderr
 from mmaction_kd.registry import TRANSFORMS
+from mmaction_kd.utils.held_back_stderr import held_back_stderr
 
 AUTO = 'auto'
 

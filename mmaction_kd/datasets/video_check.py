@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
 
 import cv2
 
 from mmaction_kd.datasets.container_length import how_cut
-from mmaction_kd.datasets.reader_process import ReaderFault, ReaderProcess
+from mmaction_kd.datasets.reader_process import ReaderFault, isolated_map
 from mmaction_kd.datasets.skip_bad_videos import OneByOneDataset, read_sample
 from mmaction_kd.datasets.video_source import UnusableVideo, video_source
 
@@ -75,31 +74,7 @@ def check_videos(
         workers: number of processes.
         timeout: seconds per video.
 
-    Yields:
+    Returns:
         Index of a video and its fault or None, in the order of completion.
     """
-    todo = iter(range(len(dataset)))
-    busy: dict[Connection, tuple[ReaderProcess, int]] = {}
-
-    def begin(process: ReaderProcess) -> None:
-        index = next(todo, None)
-        if index is None:
-            process.end()
-        else:
-            busy[process.send(index)] = process, index
-
-    for _ in range(min(workers, len(dataset))):
-        begin(ReaderProcess(functools.partial(_check, dataset), timeout))
-    while busy:
-        ready = wait(list(busy), min(process.seconds_left() for process, _ in busy.values()))
-        for connection, (process, index) in list(busy.items()):
-            if connection not in ready and process.seconds_left() > 0:
-                continue
-            del busy[connection]
-            fault = None
-            try:
-                process.receive()
-            except ReaderFault as error:
-                fault = error
-            yield index, fault
-            begin(process)
+    return isolated_map(functools.partial(_check, dataset), range(len(dataset)), workers, timeout)

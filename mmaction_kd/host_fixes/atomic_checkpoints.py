@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmaction_kd.files.atomic_file import named_write_errors, write_atomically
 from mmaction_kd.host_fixes.fix import Fix, source_of
 from mmaction_kd.host_fixes.last_checkpoint import find_last_checkpoint
+from mmaction_kd.utils.atomic_file import named_write_errors, write_atomically
 
 
 def _files_are_written_in_place() -> bool:

@@ -9,7 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from mmaction_kd.files.atomic_file import write_atomically
+from mmaction_kd.utils.atomic_file import write_atomically
 
 CHECKPOINT_NOTE = 'last_checkpoint'  # MMEngine's
 VALIDATION_NOTE = 'last_validation'

@@ -8,8 +8,8 @@ import os.path
 from collections.abc import Callable
 from typing import Any
 
-from mmaction_kd.files.held_back_stderr import held_back_stderr
 from mmaction_kd.host_fixes.fix import Fix, release, source_of, version_of
+from mmaction_kd.utils.held_back_stderr import held_back_stderr
 
 
 def _decord_prints_the_file() -> bool:

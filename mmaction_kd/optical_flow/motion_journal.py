@@ -9,8 +9,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 from mmaction_kd.datasets.video_source import VideoSource
-from mmaction_kd.files.json_lines import append_line, read_lines
 from mmaction_kd.optical_flow.video_motion import MotionSettings
+from mmaction_kd.utils.json_lines import append_line, read_lines
 
 
 class MotionJournal:

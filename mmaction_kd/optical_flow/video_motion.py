@@ -1,14 +1,18 @@
-"""Mean flow magnitude of a video."""
+"""Mean flow magnitude of a video, and of many on all cores."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, get_type_hints
 
 import cv2
 import numpy as np
 
+from mmaction_kd.datasets.reader_process import ReaderCrash, ReaderFault, isolated_map
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource, resize_short_side
 from mmaction_kd.optical_flow.algorithms import optical_flow
 from mmaction_kd.options import Count, Range, check_options
@@ -143,3 +147,36 @@ def video_motion(video: VideoSource, settings: MotionSettings) -> float:
             )
         magnitudes.append(mean_magnitude(flow(first, second), settings.centre_crop))
     return math.fsum(magnitudes) / len(magnitudes) / settings.stride
+
+
+def _motion_or_reason(settings: MotionSettings, video: VideoSource) -> float | UnusableVideo:
+    try:
+        return video_motion(video, settings)
+    except UnusableVideo as reason:
+        return reason
+
+
+def parallel_motion(
+    videos: Mapping[str, VideoSource], settings: MotionSettings, workers: int
+) -> Generator[tuple[str, float | UnusableVideo]]:
+    """Measure videos in worker processes, which a decoder may crash, in order of completion.
+
+    To stop early, close the generator, which ends the workers at once.
+
+    Args:
+        videos: by name.
+        settings: of the measurement.
+        workers: number of processes.
+
+    Yields:
+        Name and motion, pixels per frame, or the reason why there is none.
+    """
+    names = list(videos)
+    measure = functools.partial(_motion_or_reason, settings)
+    with contextlib.closing(isolated_map(measure, list(videos.values()), workers)) as measured:
+        for index, motion in measured:
+            if isinstance(motion, ReaderCrash):
+                motion = UnusableVideo(motion.reason)
+            elif isinstance(motion, ReaderFault):
+                raise motion
+            yield names[index], motion

@@ -1,1 +1,4 @@
-"""The record that a training writes, and the HTML page made from it. Studies compare many runs."""
+"""The record that a training writes, the HTML page made from it, and all figures.
+
+Studies compare many runs.
+"""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmaction_kd.figures.palette import ROLES
-from mmaction_kd.figures.run_figures import (
+from mmaction_kd.report.figures.palette import ROLES
+from mmaction_kd.report.figures.run_figures import (
     Series,
     class_bars_figure,
     class_map_figure,

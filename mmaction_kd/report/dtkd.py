@@ -6,12 +6,6 @@ import re
 
 import numpy as np
 
-from mmaction_kd.figures.run_figures import (
-    Series,
-    class_bars_figure,
-    class_map_figure,
-    curves_figure,
-)
 from mmaction_kd.observations import (
     LOSS_KD,
     LOSS_TEACHER,
@@ -21,6 +15,12 @@ from mmaction_kd.observations import (
     WRONG_SHARE,
 )
 from mmaction_kd.report.common import PLAIN_BARS, Method, Term
+from mmaction_kd.report.figures.run_figures import (
+    Series,
+    class_bars_figure,
+    class_map_figure,
+    curves_figure,
+)
 from mmaction_kd.report.run import Run
 from mmaction_kd.report.section import Plot, Section, Table, number, percents, ratios
 

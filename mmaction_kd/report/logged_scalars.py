@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmaction_kd.files.json_lines import read_lines
+from mmaction_kd.utils.json_lines import read_lines
 
 NOT_CURVES = ('epoch', 'iter', 'step')
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmaction_kd.figures.palette import ROLES
-from mmaction_kd.figures.run_figures import (
-    DIVERGING,
-    class_bars_figure,
-    class_map_figure,
-    curves_figure,
-    weight_histogram_figure,
-)
 from mmaction_kd.observations import (
     DOMINANCE,
     DOMINANCE_SHARE,
@@ -20,6 +12,14 @@ from mmaction_kd.observations import (
     TEACHER_WRONG_SHARE,
 )
 from mmaction_kd.report.common import Method, Term, evaluation_label
+from mmaction_kd.report.figures.palette import ROLES
+from mmaction_kd.report.figures.run_figures import (
+    DIVERGING,
+    class_bars_figure,
+    class_map_figure,
+    curves_figure,
+    weight_histogram_figure,
+)
 from mmaction_kd.report.run import Run
 from mmaction_kd.report.section import Plot, Section, floats, percents, ratios
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from mmaction_kd.figures.figure import data_uri
 from mmaction_kd.report import common, dtkd, mbd
+from mmaction_kd.report.figures.figure import data_uri
 from mmaction_kd.report.run import Run
 from mmaction_kd.report.run_comparison import compare
 from mmaction_kd.report.section import Table, number

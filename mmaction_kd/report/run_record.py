@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.json_lines import append_line, read_lines
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.json_lines import append_line, read_lines
 
 RECORD_FILE = 'distill_record.jsonl'
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.stored_teachers.fingerprint import (
     annotation_digest,
     canonical_json,
     digest,
     library_versions,
 )
+from mmaction_kd.utils.atomic_file import write_atomically
 
 FORMAT = 2
 FILE = 'store.json'

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmaction_kd.files.atomic_file import atomic_file
 from mmaction_kd.stored_teachers.store_header import FILE, TOOL, StoreHeader, load_header
+from mmaction_kd.utils.atomic_file import atomic_file
 
 LARGEST_GAP = np.finfo(np.float16).max
 View = tuple[int, int]

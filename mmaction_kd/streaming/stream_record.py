@@ -11,13 +11,13 @@ from types import TracebackType
 import numpy as np
 from mmaction.structures import ActionDataSample
 
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.json_lines import append_line
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.streaming.annotated_video import AnnotatedVideo
 from mmaction_kd.streaming.segments import Segment, SegmentMerger
 from mmaction_kd.streaming.stream_recognizer import Gap, WindowAnswer
 from mmaction_kd.streaming.timeline import Timeline
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.json_lines import append_line
 
 TOP = 5
 FILES = ('windows.jsonl', 'windows.csv', 'segments.csv', 'timeline.png', 'annotated.mp4')

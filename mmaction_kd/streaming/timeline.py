@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mmaction_kd.figures.palette import KINDS, ROLES
+from mmaction_kd.report.figures.palette import KINDS, ROLES
 from mmaction_kd.streaming.segments import Segment
 from mmaction_kd.streaming.stream_recognizer import Gap
 

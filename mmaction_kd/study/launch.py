@@ -21,15 +21,15 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmaction_kd.files.atomic_file import named_write_errors, write_atomically
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.options import check_range
-from mmaction_kd.processes.child_command import end_command, start_command
-from mmaction_kd.processes.forked_script import ForkedScript
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.check_config import ConfigCheck
 from mmaction_kd.study.plan import PLACEHOLDER, Run
+from mmaction_kd.utils.atomic_file import named_write_errors, write_atomically
+from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.forked_script import ForkedScript
+from mmaction_kd.utils.process_lock import only_process
 
 Log = Callable[[str], None]
 ERROR = re.compile(r'(\[rank\d+\]: )?[\w.]*(Error|Exception|Interrupt|Exit)\b.*:')

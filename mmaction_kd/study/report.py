@@ -30,14 +30,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mmaction_kd.figures import study_figures as figures
-from mmaction_kd.figures.figure import png
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.options import check_choice
+from mmaction_kd.report.figures import study_figures as figures
+from mmaction_kd.report.figures.figure import png
 from mmaction_kd.report.logged_scalars import read_scalars
 from mmaction_kd.study.plan import Run, Study
 from mmaction_kd.study.results import comparison, gather, is_accuracy, label, markdown, values_of
 from mmaction_kd.study.selectivity import teacher_distances
+from mmaction_kd.utils.atomic_file import write_atomically
 
 TABLE_KEYS = ('rows', 'metric', 'baseline', 'metrics', 'paper', 'paper_name')
 FIGURE_KINDS = ('bars', 'curves', 'scatter', 'surface', 'selectivity')

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from mmaction_kd.figures.palette import ROLES
+from mmaction_kd.report.figures.palette import ROLES
 from mmaction_kd.visualization.explain_video import RecognizerView, Scores, VideoPicture
 from mmaction_kd.visualization.shown_frames import ShownClip
 

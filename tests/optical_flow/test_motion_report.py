@@ -7,9 +7,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mmaction_kd.datasets.class_subsets import check_partition
-from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
 from mmaction_kd.optical_flow.motion_report import motion_report, statistics_table
 from mmaction_kd.optical_flow.video_motion import MotionSettings
+from mmaction_kd.report.figures.motion_figures import histogram_figure, mean_std_figure
 
 CLASSES = ['walk', 'sit', 'run', 'lie']
 LABELS = [

@@ -8,8 +8,8 @@ import pytest
 from made_up_run import evaluation, mbd_lines, mbd_log, write_run
 
 from mmaction_kd.evaluation import SelectivityMetric
-from mmaction_kd.figures.run_figures import class_bars_figure, class_map_figure, thinned
 from mmaction_kd.report import dtkd
+from mmaction_kd.report.figures.run_figures import class_bars_figure, class_map_figure, thinned
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
 

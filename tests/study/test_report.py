@@ -10,7 +10,7 @@ import torch
 from matplotlib.image import imread
 from recorded import read_study, record
 
-from mmaction_kd.figures import study_figures as figures
+from mmaction_kd.report.figures import study_figures as figures
 from mmaction_kd.study.report import write_report
 from mmaction_kd.study.results import comparison, gather, markdown
 from mmaction_kd.study.selectivity import teacher_distances

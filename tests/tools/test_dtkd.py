@@ -355,7 +355,7 @@ def test_of_two_at_once_in_one_folder_the_second_is_refused(dtkd, tmp_path, monk
     (tmp_path / 'w').mkdir()
     other = f"""
 from pathlib import Path
-from mmaction_kd.files.process_lock import open_locked
+from mmaction_kd.utils.process_lock import open_locked
 lock = open_locked(Path({str(tmp_path)!r}, 'w/.lock'), wait=False)
 print('held', flush=True)
 input()

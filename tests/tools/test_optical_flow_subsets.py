@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import cv2
 import decord
 import pytest
-from tool_runs import ROOT, TINY, shrunken, tool_command, tool_env
+from tool_runs import ROOT, TINY, shrunken, start_tool, tool_command, tool_env
 
 from mmaction_kd.datasets.video_source import VideoFile
 from mmaction_kd.optical_flow.video_motion import MotionSettings, video_motion
@@ -100,13 +101,8 @@ def kill_and_go_on(demo_set, out, after, *arguments):
         How many videos the journal held, and what the second run printed.
     """
     journal = out.with_name(f'{out.name}.partial')
-    killed = subprocess.Popen(
-        tool_command(*command(demo_set, out, *arguments)),
-        cwd=ROOT,
-        env=tool_env(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with open(os.devnull, 'w') as nothing:
+        killed = start_tool(*command(demo_set, out, *arguments), output=nothing)
 
     def lines():
         return sum(path.read_bytes().count(b'\n') for path in journal.glob('*.jsonl'))
@@ -116,8 +112,9 @@ def kill_and_go_on(demo_set, out, after, *arguments):
         assert killed.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
     time.sleep(random.random() * 0.1)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert killed.poll() == -signal.SIGKILL
     assert not out.exists()
     return lines(), call(*command(demo_set, out, *arguments))
 
@@ -190,7 +187,7 @@ def test_a_config_is_as_good_as_its_annotation_file(clean, demo_set, tmp_path):
 
 def test_another_threshold_reuses_what_is_measured(clean, demo_set, tmp_path, monkeypatch):
     out = tmp_path / 'subsets.json'
-    monkeypatch.setattr('concurrent.futures.ProcessPoolExecutor.submit', None)
+    monkeypatch.setattr('mmaction_kd.datasets.reader_process.ReaderProcess.send', None)
     arguments = ('--reuse', clean[0], '--threshold', 'rank:2')
     printed = call(*command(demo_set, out, *arguments))
     assert '8 videos, 8 of them finished before' in printed

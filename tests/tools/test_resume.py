@@ -1,14 +1,14 @@
 """A training that is killed and resumed continues as if nothing had happened, to the last bit."""
 
 import json
+import os
 import signal
-import subprocess
 import time
 
 import pytest
 import torch
 from mmengine.runner import CheckpointLoader
-from tool_runs import ROOT, TINY, run_tool, shrunken, tool_command, tool_env
+from tool_runs import TINY, run_tool, shrunken, start_tool
 
 EPOCHS, KILLED_AFTER, ITERATIONS = 7, 2, 4  # epochs, epochs, a epoch: 20 iterations are left
 
@@ -58,20 +58,16 @@ def test_resumed_after_a_kill_is_bit_equal(demo_set, tmp_path, workers):
     def train(work_dir, *arguments):
         return 'tools/train.py', TINY, '--work-dir', work_dir, *arguments, *options
 
-    killed = subprocess.Popen(
-        tool_command(*train(cut)),
-        cwd=ROOT,
-        env=tool_env(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with open(os.devnull, 'w') as nothing:
+        killed = start_tool(*train(cut), output=nothing)
     last = cut / 'last_checkpoint'
     deadline = time.monotonic() + 300
     while not (last.is_file() and f'epoch_{KILLED_AFTER}.pth' in last.read_text()):
         assert killed.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert killed.poll() == -signal.SIGKILL
     start = int(last.read_text().rpartition('_')[2].removesuffix('.pth')) * ITERATIONS
     assert start < EPOCHS * ITERATIONS
 

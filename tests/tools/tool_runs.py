@@ -1,37 +1,56 @@
 """How the tests run the tools, and a config that is quick on the rendered video set."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import IO
+
+from forked import start_script
+
+from mmaction_kd.utils.child_command import end_command, start_command
+from mmaction_kd.utils.forked_script import ForkedScript
 
 ROOT = Path(__file__).parents[2]
 TINY = 'configs/mbd/tiny_r3d_vtn.py'
 
 
-def run_tool(*command: object, code: int = 0, **env: str) -> str:
+def run_tool(script: object, *arguments: object, code: int = 0, **env: str) -> str:
     """Run a Python or shell script from the project's root, on one thread.
 
     Args:
-        command: the script and its arguments.
+        script: a Python script of tools/ is forked from this process, whose imports it then has.
+        arguments: of the script.
         code: exit code to expect.
         env: environment variables.
 
     Returns:
         What it printed.
     """
-    done = subprocess.run(
-        tool_command(*command),
-        cwd=ROOT,
-        env=tool_env(**env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == code, done.stdout[-6000:]
-    return done.stdout
+    with tempfile.TemporaryFile('w+') as output:
+        process = start_tool(script, *arguments, output=output, **env)
+        try:
+            process.wait(600)
+        finally:
+            end_command(process)
+        output.seek(0)
+        printed = output.read()
+    assert process.poll() == code, printed[-6000:]
+    return printed
+
+
+def start_tool(
+    script: object, *arguments: object, output: IO, **env: str
+) -> subprocess.Popen | ForkedScript:
+    """Start what :func:`run_tool` runs."""
+    words, environment = tool_command(script, *arguments), tool_env(**env)
+    with contextlib.chdir(ROOT):
+        if str(script).startswith('tools/') and words[0] == sys.executable:
+            return start_script(words[words.index(str(script)) :], environment, output)
+        return start_command(words, environment, output)
 
 
 def tool_command(script: object, *arguments: object) -> list:

@@ -21,7 +21,7 @@ from benchmarks import MEASUREMENTS
 from mmengine.registry import init_default_scope
 
 import mmaction_kd
-from mmaction_kd.files.atomic_file import write_atomically
+from mmaction_kd.utils.atomic_file import write_atomically
 
 
 def parse_args() -> argparse.Namespace:

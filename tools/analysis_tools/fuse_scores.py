@@ -33,9 +33,9 @@ import torch
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.subset_acc_metric import class_accuracies
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
+from mmaction_kd.utils.atomic_file import write_atomically
 
 try:
     from sklearn.linear_model import LogisticRegression

@@ -41,12 +41,12 @@ from mmengine.registry import init_default_scope
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.evaluation.dumped_scores import DumpedScores, load_scores
 from mmaction_kd.evaluation.gate_curve import GateCurve, cheapest_gate, gate_curve
-from mmaction_kd.figures.figure import png
-from mmaction_kd.figures.palette import OTHERS, ROLES
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.models.heads import AdaptiveFusionHead
 from mmaction_kd.registry import MODELS
+from mmaction_kd.report.figures.figure import png
+from mmaction_kd.report.figures.palette import OTHERS, ROLES
+from mmaction_kd.utils.atomic_file import write_atomically
 
 METRICS = dict(top1='top-1 accuracy', mean1='mean-class accuracy')
 

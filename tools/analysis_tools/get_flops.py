@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.registry import MODELS
+from mmaction_kd.utils.command_line import add_cfg_options
 
 
 def one_view(pipeline: list) -> dict[str, torch.Tensor]:
@@ -68,13 +69,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='path of a config file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
     cfg = Config.fromfile(args.config)

@@ -17,9 +17,9 @@ from pathlib import Path
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
+from mmaction_kd.utils.atomic_file import write_atomically
 
 
 def parse_args() -> argparse.Namespace:

@@ -39,9 +39,9 @@ from mmengine.logging import MMLogger  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from mmaction_kd.files.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.models.submodels.recognizer_config import build_recognizer  # noqa: E402
 from mmaction_kd.registry import MODELS  # noqa: E402
+from mmaction_kd.utils.atomic_file import write_atomically  # noqa: E402
 
 ZOO = Path(mmaction.__file__).parent / '.mim/configs/recognition'
 SUBSETS = dict(static=[0, 1], dynamic=[2, 3])

@@ -18,15 +18,16 @@ import argparse
 import math
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.bad_videos_file import BadVideos, video_name, write_bad_videos
+from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_check import check_videos
-from mmaction_kd.optical_flow.parallel_motion import available_cores
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 LOADERS = ('train', 'val', 'test')
 PIPELINE = [
@@ -49,13 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--timeout', type=float, default=300, metavar='S', help='seconds that a video may take'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if not args.source.endswith(('.py', '.txt')):
         parser.error(f'ANN_OR_CONFIG must end in .py or .txt, got {args.source}')

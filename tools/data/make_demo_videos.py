@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmaction_kd.files.atomic_file import write_atomically
+from mmaction_kd.utils.atomic_file import write_atomically
 
 CLASSES = ('drift_left', 'drift_right', 'red_then_blue', 'blue_then_red')
 WIDTH, HEIGHT, FRAMES, FPS = 96, 72, 136, 25

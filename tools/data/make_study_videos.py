@@ -37,7 +37,7 @@ import cv2
 import numpy as np
 from make_demo_videos import write_video
 
-from mmaction_kd.files.atomic_file import write_atomically
+from mmaction_kd.utils.atomic_file import write_atomically
 
 HUES = ((0, 30), (90, 120))  # of OpenCV, of 180: red and yellow, cyan and blue
 HUE_STD = 10

@@ -15,18 +15,19 @@ import json
 import math
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.annotation_file import check_annotations
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.json_lines import append_line, read_lines
-from mmaction_kd.files.process_lock import only_process
-from mmaction_kd.optical_flow.parallel_motion import available_cores
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.datasets.reader_process import available_cores
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.json_lines import append_line, read_lines
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,13 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, help='.json file to write')
     parser.add_argument('--frames', type=int, default=8, help='of each video, default 8')
     parser.add_argument('--workers', type=int, default=available_cores(), help='processes')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     for name in ('frames', 'workers'):
         if getattr(args, name) < 1:

@@ -25,35 +25,44 @@ same command resumes. Several machines (a shared folder for --out; each process 
 The numbers do not depend on how many processes compute them, and nor does a byte of the files.
 """
 
-# Worker processes import this file: what takes seconds to import, all with torch, is imported late.
 import argparse
 import contextlib
 import json
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+from mmengine.dist import (
+    all_gather_object,
+    get_rank,
+    get_world_size,
+    init_dist,
+    is_main_process,
+)
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
 from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.labelled_videos import (
+    LabelledVideo,
+    build_datasets,
+    class_names,
+    labelled_videos,
+)
+from mmaction_kd.datasets.reader_process import available_cores
 from mmaction_kd.datasets.video_source import UnusableVideo, VideoSource
-from mmaction_kd.figures.figure import png
-from mmaction_kd.figures.motion_figures import histogram_figure, mean_std_figure
-from mmaction_kd.files.atomic_file import write_atomically
-from mmaction_kd.files.process_lock import only_process
 from mmaction_kd.optical_flow.algorithms import ALGORITHMS
 from mmaction_kd.optical_flow.class_motion import RULES
 from mmaction_kd.optical_flow.motion_journal import MotionJournal
 from mmaction_kd.optical_flow.motion_report import motion_report, statistics_table
-from mmaction_kd.optical_flow.parallel_motion import available_cores, parallel_motion
-from mmaction_kd.optical_flow.video_motion import MotionSettings
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
-
-if TYPE_CHECKING:
-    from mmaction_kd.datasets.labelled_videos import LabelledVideo
+from mmaction_kd.optical_flow.video_motion import MotionSettings, parallel_motion
+from mmaction_kd.report.figures.figure import png
+from mmaction_kd.report.figures.motion_figures import histogram_figure, mean_std_figure
+from mmaction_kd.utils.atomic_file import write_atomically
+from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.process_lock import only_process
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 LONGEST_WAIT = 30 * 24 * 3600  # seconds that a rank waits for the slowest
 
@@ -101,13 +110,7 @@ def parse_args() -> argparse.Namespace:
         metavar='TXT',
         help='one class name a line; else the names that the data set has, or the labels',
     )
-    data.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(data)
 
     motion = parser.add_argument_group('motion of a video')
     default = MotionSettings()
@@ -196,10 +199,8 @@ def dataset_config(args: argparse.Namespace) -> dict:
     )
 
 
-def read_dataset(args: argparse.Namespace) -> tuple[list['LabelledVideo'], list[str]]:
+def read_dataset(args: argparse.Namespace) -> tuple[list[LabelledVideo], list[str]]:
     """The lines of the annotations, and the names of the classes."""
-    from mmaction_kd.datasets.labelled_videos import build_datasets, class_names, labelled_videos
-
     datasets = build_datasets(dataset_config(args))
     videos = [video for dataset in datasets for video in labelled_videos(dataset)]
     given = datasets[0].metainfo.get('classes')
@@ -228,8 +229,6 @@ def measure(
     Returns:
         Motion by name, and of unusable videos the reason.
     """
-    from mmengine.dist import all_gather_object, get_rank, get_world_size
-
     rank = get_rank()
     journal = MotionJournal(folder, settings, rank)
     finished: dict[str, float] = {}
@@ -310,11 +309,7 @@ def main() -> None:
     except (ValueError, ImportError) as error:
         raise SystemExit(f'optical_flow_subsets: {error}') from error
     if args.launcher != 'none':
-        from mmengine.dist import init_dist
-
         init_dist(args.launcher, backend='gloo', timeout=LONGEST_WAIT)
-    from mmengine.dist import is_main_process
-
     videos, classes = read_dataset(args)
     sources: dict[str, VideoSource] = {}
     for video in videos:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmaction_kd.files.atomic_file import atomic_file
+from mmaction_kd.utils.atomic_file import atomic_file
 
 StateDict = dict[str, Tensor]
 

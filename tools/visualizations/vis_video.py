@@ -18,16 +18,17 @@ import warnings
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes it)
+from mmaction_kd.utils.command_line import add_cfg_options
 
 warnings.filterwarnings('ignore', message='Fail to import')
 
 import torch  # noqa: E402
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 
 from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
-from mmaction_kd.files.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
+from mmaction_kd.utils.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402
     explain_video,
     figure_pixels,
@@ -57,13 +58,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--view', type=int, help='number of the view to show, from 0')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, as a.b=1 c.d="[1,2]"',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
     if not args.video.is_file():
         parser.error(f'there is no video {args.video}')

@@ -20,9 +20,9 @@ from mmengine.dataset import Compose
 
 from mmaction_kd.datasets.random_numbers import random_state_kept, seed_all
 from mmaction_kd.datasets.video_backends import step_kind
-from mmaction_kd.files.atomic_file import atomic_file, write_atomically
 from mmaction_kd.options import Count, checked_options
 from mmaction_kd.registry import MODELS, TRANSFORMS
+from mmaction_kd.utils.atomic_file import atomic_file, write_atomically
 
 FORMAT = 1
 TRIALS = 8

@@ -85,23 +85,32 @@ class BadVideosHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         self._start_scoring(runner, 'test', runner.test_loop)
 
-    def after_val_iter(
+    def _after_iter(  # only of these two, as after_train_iter is overridden
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
+        mode: str = 'val',
     ) -> None:
-        self._after_scoring('val', runner.val_loop, data_batch, outputs)
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[ActionDataSample] | None = None,
-    ) -> None:
-        self._after_scoring('test', runner.test_loop, data_batch, outputs)
+        if mode not in self._all:
+            return
+        loop = runner.val_loop if mode == 'val' else runner.test_loop
+        for sample, output in zip(_samples(data_batch), outputs or (), strict=True):
+            if META_KEY in sample.metainfo:
+                self._new[mode] |= dict(sample.metainfo[META_KEY])
+                # As mmengine.dist.collect_results puts the ranks' results together.
+                self._unscored.add(self._scored * get_world_size() + get_rank())
+                output.pop('pred_label', None)  # later hooks do not count it
+            self._scored += 1
+        for metric in loop.evaluator.metrics if self._unscored else ():
+            if len(metric.results) != self._scored:
+                raise RuntimeError(
+                    f'{type(self).__name__}: a metric must have one result for each video, got '
+                    f'{len(metric.results)} of {type(metric).__name__} for {self._scored}, one of '
+                    'which is not to be scored; leave bad videos out before, with known= of '
+                    'SkipBadVideos.'
+                )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         self._end_scoring(runner, 'val', metrics)
@@ -165,31 +174,6 @@ class BadVideosHook(Hook):
             del evaluator.evaluate  # the class's own again
             for metric in evaluator.metrics:
                 del metric.compute_metrics
-
-    def _after_scoring(
-        self,
-        name: str,
-        loop: ValLoop | TestLoop,
-        data_batch: dict | None,
-        outputs: Sequence[ActionDataSample] | None,
-    ) -> None:
-        if name not in self._all:
-            return
-        for sample, output in zip(_samples(data_batch), outputs or (), strict=True):
-            if META_KEY in sample.metainfo:
-                self._new[name] |= dict(sample.metainfo[META_KEY])
-                # As mmengine.dist.collect_results puts the ranks' results together.
-                self._unscored.add(self._scored * get_world_size() + get_rank())
-                output.pop('pred_label', None)  # later hooks do not count it
-            self._scored += 1
-        for metric in loop.evaluator.metrics if self._unscored else ():
-            if len(metric.results) != self._scored:
-                raise RuntimeError(
-                    f'{type(self).__name__}: a metric must have one result for each video, got '
-                    f'{len(metric.results)} of {type(metric).__name__} for {self._scored}, one of '
-                    'which is not to be scored; leave bad videos out before, with known= of '
-                    'SkipBadVideos.'
-                )
 
     def _end_scoring(self, runner: Runner, name: str, metrics: dict[str, float] | None) -> None:
         if name not in self._all:

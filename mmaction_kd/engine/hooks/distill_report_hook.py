@@ -16,7 +16,6 @@ from mmengine.visualization import LocalVisBackend
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
 from mmaction_kd.options import Range, checked_options
 from mmaction_kd.registry import HOOKS
@@ -24,6 +23,7 @@ from mmaction_kd.report.class_counts import ObservationSums, PredictionCounts
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run
 from mmaction_kd.report.run_record import RunRecord
+from mmaction_kd.utils.atomic_file import write_atomically
 
 PAGE_FILE = 'distill_report.html'
 FIRST_GUESS = 5.0  # seconds that a page takes, until one was written
@@ -128,22 +128,13 @@ class DistillReportHook(Hook):
         """Reset the counts."""
         self._predicted = _new_counts(runner.test_dataloader.dataset)
 
-    def after_val_iter(
+    def _after_iter(  # of validation and test, as after_train_iter is overridden
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
-    ) -> None:
-        """Count the predictions of a batch."""
-        self._count(outputs)
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[ActionDataSample] | None = None,
+        mode: str = 'val',
     ) -> None:
         """Count the predictions of a batch."""
         self._count(outputs)

@@ -14,13 +14,12 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
-from torch.utils.data import DataLoader
 
 from mmaction_kd.datasets.class_names import read_classes
 from mmaction_kd.datasets.video_names import video_path
-from mmaction_kd.files.atomic_file import write_atomically
 from mmaction_kd.options import Count, NotNegative, checked_options
 from mmaction_kd.registry import HOOKS
+from mmaction_kd.utils.atomic_file import write_atomically
 from mmaction_kd.visualization import (
     explain_video,
     figure_pixels,
@@ -81,36 +80,19 @@ class DistillVisualizationHook(Hook):
         me = 'DistillVisualizationHook'
         self.classes = read_classes(classes, me) if isinstance(classes, str) else classes
 
-    def after_val_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: dict | None = None,
         outputs: Sequence[ActionDataSample] | None = None,
+        mode: str = 'train',
     ) -> None:
-        step = runner.epoch or runner.iter  # an iteration-based run stays in epoch 0
-        self._draw(runner, runner.val_dataloader, batch_idx, data_batch, outputs, step)
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[ActionDataSample] | None = None,
-    ) -> None:
-        self._draw(runner, runner.test_dataloader, batch_idx, data_batch, outputs, 0)
-
-    def _draw(
-        self,
-        runner: Runner,
-        loader: DataLoader,
-        batch_idx: int,
-        data_batch: dict | None,
-        outputs: Sequence[ActionDataSample] | None,
-        step: int,
-    ) -> None:
-        if data_batch is None or outputs is None:
+        if mode == 'train' or data_batch is None or outputs is None:
             return
+        loader = runner.val_dataloader if mode == 'val' else runner.test_dataloader
+        # An iteration-based run stays in epoch 0.
+        step = (runner.epoch or runner.iter) if mode == 'val' else 0
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         classes = self.classes or loader.dataset.metainfo.get('classes')  # type: ignore[attr-defined]
         for i, sample in enumerate(outputs):

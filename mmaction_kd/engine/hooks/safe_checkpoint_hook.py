@@ -10,13 +10,13 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from mmaction_kd.files.atomic_file import remove_partial_files
 from mmaction_kd.host_fixes.last_checkpoint import (
     forget_validation,
     note_validation,
     noted_validation,
 )
 from mmaction_kd.registry import HOOKS
+from mmaction_kd.utils.atomic_file import remove_partial_files
 
 
 @HOOKS.register_module()

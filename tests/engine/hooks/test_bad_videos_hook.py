@@ -253,10 +253,11 @@ def test_places_are_those_of_the_collected_results(world_size, monkeypatch):
         parts.append(share)
         hook._all, hook._new['test'] = dict(test=None), {}
         loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[]))
+        runner = SimpleNamespace(test_loop=loop)
         for i in share:
             meta = dict(bad_videos=[(str(i), 'torn')]) if i in bad else {}
             samples = [ActionDataSample(metainfo=meta)]
-            hook._after_scoring('test', loop, dict(data_samples=samples), samples)
+            hook.after_test_iter(runner, 0, dict(data_samples=samples), samples)
         places |= hook._unscored
     ordered = [i for row in zip(*parts, strict=True) for i in row][:size]
     assert ordered == list(range(size))

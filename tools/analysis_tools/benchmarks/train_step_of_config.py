@@ -6,24 +6,19 @@ import argparse
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
 from mmaction_kd.registry import MODELS
+from mmaction_kd.utils.command_line import add_cfg_options
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     """Which config, and what is other in it."""
     parser.add_argument('--config', default=default, help='of the model and its training')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config',
-    )
+    add_cfg_options(parser)
 
 
 def read_config(args: argparse.Namespace) -> Config:

@@ -12,14 +12,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
-from mmaction_kd.processes.child_command import end_with_parent
+from mmaction_kd.utils.child_command import end_with_parent
 
 
 class ForkedScript:
     """``python SCRIPT ...`` without the seconds that the imports of MMAction2 take.
 
     It acts as :class:`subprocess.Popen` does for
-    :func:`~mmaction_kd.processes.child_command.end_command`. The parent must not have used a GPU,
+    :func:`~mmaction_kd.utils.child_command.end_command`. The parent must not have used a GPU,
     which a forked process can't share.
 
     Args:

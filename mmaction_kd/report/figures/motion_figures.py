@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from mmaction_kd.figures.figure import new_figure
-from mmaction_kd.figures.palette import ROLES
+from mmaction_kd.report.figures.figure import new_figure
+from mmaction_kd.report.figures.palette import ROLES
 
 COLOURS = {subset: ROLES[subset] for subset in ('static', 'dynamic')}
 SIZE = (7, 4.5)  # inches

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from mmaction_kd.processes import child_command
-from mmaction_kd.processes.child_command import end_command, start_command
+from mmaction_kd.utils import child_command
+from mmaction_kd.utils.child_command import end_command, start_command
 
 SLEEP = [sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)']
 STUBBORN = [sys.executable, '-c', 'import signal, time; signal.signal(15, signal.SIG_IGN);'
             'print(1, flush=True); time.sleep(60)']  # fmt: skip
 PARENT = """
 import os, sys
-from mmaction_kd.processes.child_command import start_command
+from mmaction_kd.utils.child_command import start_command
 print(start_command({words!r}, os.environ, sys.stderr).pid, flush=True)
 sys.stdin.read()
 """

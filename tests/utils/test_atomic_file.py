@@ -8,7 +8,7 @@ import signal
 import pytest
 from full_disk import files_up_to
 
-from mmaction_kd.files.atomic_file import atomic_file, remove_partial_files, write_atomically
+from mmaction_kd.utils.atomic_file import atomic_file, remove_partial_files, write_atomically
 
 
 def test_text_and_bytes(tmp_path):

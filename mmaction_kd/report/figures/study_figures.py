@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mmaction_kd.figures.palette import KINDS
+from mmaction_kd.report.figures.palette import KINDS
 
 
 def bars(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, title: str) -> Figure:

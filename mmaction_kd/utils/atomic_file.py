@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mmaction_kd.files.process_lock import open_locked
+from mmaction_kd.utils.process_lock import open_locked
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

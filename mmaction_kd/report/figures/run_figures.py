@@ -11,8 +11,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from mmaction_kd.figures.figure import new_figure
-from mmaction_kd.figures.palette import GAIN, LOSS, OTHERS, ROLES
+from mmaction_kd.report.figures.figure import new_figure
+from mmaction_kd.report.figures.palette import GAIN, LOSS, OTHERS, ROLES
 
 DIVERGING = LinearSegmentedColormap.from_list(
     'pathways', [ROLES['global'], '#f7f7f7', ROLES['local']]

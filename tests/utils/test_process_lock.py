@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from mmaction_kd.files import process_lock
-from mmaction_kd.files.process_lock import only_process
+from mmaction_kd.utils import process_lock
+from mmaction_kd.utils.process_lock import only_process
 
 CONTEXT = multiprocessing.get_context('fork')
 

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from mmaction_kd.files.atomic_file import named_write_errors
-from mmaction_kd.files.process_lock import open_locked
+from mmaction_kd.utils.atomic_file import named_write_errors
+from mmaction_kd.utils.process_lock import open_locked
 
 
 def append_line(path: Path, record: dict) -> None:

@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 from full_disk import files_up_to
 
-from mmaction_kd.files.json_lines import append_line, read_lines
+from mmaction_kd.utils.json_lines import append_line, read_lines
 
 
 def test_a_cut_at_any_byte_costs_at_most_the_last_line(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmaction_kd.processes.stopped_tool import plain_ctrl_c
+from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 
 def test_one_line_and_the_exit_code_of_shells(capsys):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mmaction_kd.files.held_back_stderr import held_back_stderr
+from mmaction_kd.utils.held_back_stderr import held_back_stderr
 
 
 def test_it_comes_later_and_in_its_order(capfd):
@@ -28,7 +28,7 @@ def test_an_error_drops_it_and_what_follows_is_seen(capfd):
 def test_without_a_descriptor_there_is_nothing_to_hold():
     code = (
         'import os; os.close(2)\n'
-        'from mmaction_kd.files.held_back_stderr import held_back_stderr\n'
+        'from mmaction_kd.utils.held_back_stderr import held_back_stderr\n'
         'with held_back_stderr(): print("read")'
     )
     assert subprocess.check_output([sys.executable, '-c', code], text=True) == 'read\n'

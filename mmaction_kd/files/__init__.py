@@ -1,1 +1,0 @@
-"""Atomic files, JSON lines and locks: no kill, full disk or second process leaves half a file."""

@@ -1,1 +1,0 @@
-"""Child processes that end with their parent, and how a tool ends on Ctrl-C."""
