@@ -30,6 +30,7 @@ from mmengine.config import Config, DictAction  # noqa: E402
 from torch import nn  # noqa: E402
 
 from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.video_backends import AUTO  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.processes.stopped_tool import STOPPED  # noqa: E402
 from mmaction_kd.streaming import (  # noqa: E402
@@ -41,6 +42,7 @@ from mmaction_kd.streaming import (  # noqa: E402
     recognize_stream,
     segment_f1,
 )
+from mmaction_kd.streaming.frame_source import READERS  # noqa: E402
 from mmaction_kd.streaming.timeline import clock  # noqa: E402
 
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.mpg', '.mpeg', '.ts', '.m4v', '.wmv', '.flv')
@@ -68,6 +70,9 @@ def parse_args() -> argparse.Namespace:
         '--truth', type=Path, help='a file such as segments.csv with the true segments: prints F1'
     )
     parser.add_argument('--patience', type=float, default=10, help='seconds until a reconnection')
+    parser.add_argument(
+        '--reader', choices=(AUTO, *READERS), default=AUTO, help='default: the first that can'
+    )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
         '--cfg-options',
@@ -172,7 +177,8 @@ def main() -> None:
         cfg = Config.fromfile(args.config)
         cfg.merge_from_dict(args.cfg_options)
         names = sources(args.source)
-        source = open_source(names[0], args.fps, args.patience) if len(names) == 1 else None
+        settings = dict(fps=args.fps, patience=args.patience, reader=args.reader)
+        source = open_source(names[0], **settings) if len(names) == 1 else None
         model = load_tested_recognizer(cfg, args.checkpoint, args.device, 'predict_stream')
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'{error}')
@@ -180,7 +186,7 @@ def main() -> None:
         out = args.out / Path(name).stem if len(names) > 1 else args.out
         merger = SegmentMerger(args.high, args.low, args.every)
         try:
-            source = source or open_source(name, args.fps, args.patience)
+            source = source or open_source(name, **settings)
             # Settings are refused before a file is replaced.
             recognize_stream(model, (), source.fps, args.every, args.window)
             with StreamRecord(out, name, source.fps, classes, merger, args.annotate) as record:
