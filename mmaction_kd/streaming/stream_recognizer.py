@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from torch import nn
 from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, PathwayPipelines
 from mmaction_kd.datasets.video_backends import step_kind
 from mmaction_kd.models.backbones.frame_memory import FrameMemory, remember_frames
+from mmaction_kd.models.backbones.frozen_frame_encoder import FrozenFrameEncoder
+from mmaction_kd.models.backbones.temporal_conv_net import TemporalConvNet
 from mmaction_kd.models.backbones.vtn import VTN
 from mmaction_kd.options import check_range
 
@@ -51,9 +54,10 @@ def recognize_stream(
     """Answer for a window of the latest frames, again and again.
 
     An answer is that of the config's test on a video of just these frames, by its own
-    ``test_pipeline``. Memory is bounded by the window. A spatial backbone of VTN encodes a frame
-    once, however many windows have it; for windows to have frames in common, ``every`` is rounded
-    to a multiple of VTN's ``frame_interval``.
+    ``test_pipeline``. Memory is bounded by the window. The spatial backbone of a VTN or a
+    TemporalConvNet encodes a frame once, however many windows have it; equal frozen ones of both
+    pathways share their vectors. For windows to have frames in common, ``every`` is rounded to a
+    multiple of the ``frame_interval`` of VTN and of SnapFrames.
 
     The last window ends with the stream. A stream that is shorter than a window is one window.
 
@@ -88,7 +92,8 @@ def recognize_stream(
             'views apart; set model.cls_head.average_clips.'
         )
     pipeline = model.cfg.test_pipeline  # type: ignore[union-attr]  # init_recognizer sets it
-    plan = WindowPlan(pipeline, fps, every, window, _vtns(model))  # type: ignore[arg-type]
+    grid = math.lcm(*(m.frame_interval for m in model.modules() if isinstance(m, VTN)))
+    plan = WindowPlan(pipeline, fps, every, window, grid)  # type: ignore[arg-type]
     return _answers(model, frames, fps, plan, skip)
 
 
@@ -100,7 +105,7 @@ class WindowPlan:
         fps: frames a second.
         every: seconds from a window to the next.
         window: seconds, or None.
-        vtns: of the model.
+        grid: frames of which ``step`` is a multiple, as it is of each SnapFrames.
 
     Attributes:
         frames: of a window.
@@ -115,14 +120,14 @@ class WindowPlan:
         fps: float,
         every: float,
         window: float | None,
-        vtns: Sequence[VTN] = (),
+        grid: int = 1,
     ) -> None:
         settings, self._several = _pathway_settings(test_pipeline)
         pipelines = PathwayPipelines(**settings)
         self.fps = fps
         self.frames = round(window * fps) if window else _longest_clip(pipelines, fps)
         check_range(ME, 'window (frames)', self.frames, 1)
-        grid = max((vtn.frame_interval for vtn in vtns), default=1)
+        grid = math.lcm(grid, *_snap_intervals(settings['pathways'].values()))
         self.step = max(1, round(every * fps / grid)) * grid
         same = _pathways_with_one_clip(pipelines, self.frames, fps)
         settings['pathways'] = {
@@ -153,7 +158,7 @@ def _answers(
     plan: WindowPlan,
     skip: Callable[[], bool],
 ) -> Iterator[WindowAnswer]:
-    memories: dict[nn.Module, FrameMemory] = {vtn: FrameMemory() for vtn in _vtns(model)}
+    memories = _memories(model)
     kept: deque[np.ndarray] = deque(maxlen=plan.frames)
     began = 0.0  # seconds, where the stream began or was resumed
     count, due, answered = 0, plan.frames, 0  # frames since then
@@ -185,8 +190,16 @@ def _answers(
         yield answer()
 
 
-def _vtns(model: BaseModel) -> list[VTN]:
-    return [module for module in model.modules() if isinstance(module, VTN)]
+def _memories(model: BaseModel) -> dict[nn.Module, FrameMemory]:
+    """Return a memory for each backbone that encodes frames; equal frozen encoders share one."""
+    shared: dict[Any, FrameMemory] = {}
+    memories = {}
+    for module in model.modules():
+        if isinstance(module, VTN | TemporalConvNet):
+            encoder = module.spatial_backbone
+            key = encoder.fingerprint if isinstance(encoder, FrozenFrameEncoder) else encoder
+            memories[module] = shared.setdefault(key, FrameMemory())
+    return memories
 
 
 def _checked_size(frame: Any, before: tuple | None) -> tuple:
@@ -269,6 +282,16 @@ def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
         if step_kind(step) == 'SampleFrames'
         else dict(step)
         for step in steps
+    ]
+
+
+def _snap_intervals(pathways: Iterable[Sequence[Mapping]]) -> list[int]:
+    """The ``frame_interval`` of each SnapFrames."""
+    return [
+        step['frame_interval']
+        for steps in pathways
+        for step in steps
+        if step_kind(step) == 'SnapFrames'
     ]
 
 

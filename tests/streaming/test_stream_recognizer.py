@@ -20,8 +20,9 @@ from mmaction_kd.streaming import Gap, WindowPlan, recognize_stream
 
 FPS = 25
 ROOT = Path(__file__).parents[2]
-MBD, STUDENT = (
-    str(ROOT / f'configs/{name}.py') for name in ('mbd/tiny_r3d_vtn', 'dtkd/tiny_slowfast')
+MBD, FROZEN_MBD, STUDENT = (
+    str(ROOT / f'configs/{name}.py')
+    for name in ('mbd/tiny_r3d_vtn', 'mbd/tiny_efficientnet_tcn_vtn', 'dtkd/tiny_slowfast')
 )
 
 
@@ -147,6 +148,7 @@ CASES = {
     'MBD, local inside global': (MBD, local_inside, None),
     'MBD, longer than a clip': (MBD, few_clips, 150 / FPS),
     'MBD, shorter than a clip': (MBD, few_clips, 40 / FPS),
+    'MBD, frozen encoders': (FROZEN_MBD, unchanged, 60 / FPS),
     'SlowFast, 1 clip x 1 crop': (STUDENT, one_clip, None),
     'SlowFast, 3 clips x 3 crops': (STUDENT, three_crops, 110 / FPS),
     'TSN, 5 segments x 10 crops': (TSN, unchanged, 2.0),
@@ -204,6 +206,27 @@ def test_vtn_encodes_a_frame_once():
     assert len(seen) == 3 * len(sampled)  # 3 crops
     assert len({frame.numpy().tobytes() for frame in seen}) == len(seen)
     assert model.global_pathway.backbone.frame_memory is None
+
+
+def test_equal_frozen_encoders_encode_a_frame_once():
+    """Also from window to window: these begin 24 frames apart, a multiple of SnapFrames' 3."""
+    model = recognizer(FROZEN_MBD)
+    encoders = [p.backbone.spatial_backbone for p in (model.local_pathway, model.global_pathway)]
+    seen = []
+    for encoder in encoders:
+        encoder.backbone.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
+
+    def encoded():
+        seen.clear()
+        frames = list(np.random.default_rng(0).integers(0, 256, (98, 48, 64, 3), np.uint8))
+        answers = answers_of(model, frames, every=1.0, window=50 / FPS)
+        assert [round(a.start * FPS) for a in answers] == [0, 24, 48]
+        return len(seen)
+
+    assert encoded() == (1 + 96 // 3) * 2
+    encoders[1].load_state_dict(encoders[0].state_dict())
+    model.eval()  # else the encoders know their former fingerprints
+    assert encoded() == 1 + 96 // 3
 
 
 def test_a_memory_keeps_no_more_than_it_may():
