@@ -85,7 +85,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sources(source: str) -> list[str]:
-    """The videos of a folder of videos; else the source itself."""
+    """Return the videos of a folder of videos; else the source itself."""
     if not Path(source).is_dir():
         return [source]
     videos = sorted(str(p) for p in Path(source).iterdir() if p.suffix.lower() in VIDEOS)
@@ -108,7 +108,7 @@ def true_segments(path: Path, classes: tuple[str, ...]) -> list[Segment]:
 
 
 class Progress:
-    """A line every few seconds: how far, and how fast against the stream's own pace.
+    """Print every few seconds how far the stream is read, and the real-time factor.
 
     Args:
         source: what is read.
@@ -121,7 +121,7 @@ class Progress:
         self._began = self._printed = time.monotonic()
 
     def skip(self) -> bool:
-        """Whether to skip a window of a live stream, as frames wait already; counts them."""
+        """Return whether to skip a window of a live stream, as frames wait already; count it."""
         late = self.source.late()
         self.skipped += late
         return late
@@ -135,7 +135,7 @@ class Progress:
             print(self.line(), file=sys.stderr, flush=True)
 
     def line(self) -> str:
-        """How far, how many windows, and the real-time factor."""
+        """Format how far, how many windows, and the real-time factor."""
         total = self.source.total
         of = f' of {clock(total / self.source.fps)}' if total else ''
         pace = self.reached / max(1e-9, time.monotonic() - self._began)
@@ -144,7 +144,7 @@ class Progress:
 
 
 def follow(model: nn.Module, source: FrameSource, record: StreamRecord, args) -> None:
-    """Answer all windows of a source, and write what is answered.
+    """Answer all windows of a source, and write the answers.
 
     Args:
         model: the recognizer.

@@ -29,7 +29,7 @@ WAITING = 64
 
 @dataclass
 class FrameSource:
-    """Frames and what is known of them.
+    """The frames of a source, their rate and number.
 
     Args:
         name: the file's, the folder's, or the address.
@@ -259,12 +259,13 @@ class LiveFrames:
         self._reader = _Reader(capture or connect())
 
     def late(self) -> bool:
-        """Whether frames wait, as the model is slower than the stream."""
+        """Return whether frames wait, as the model is slower than the stream."""
         return not self._reader.frames.empty()
 
     def __iter__(self) -> Iterator[np.ndarray | Gap]:
         try:
             while True:
+                since = time.monotonic()
                 try:
                     frame = self._reader.frames.get(timeout=self.patience)
                     reason = 'broke off'
@@ -273,19 +274,19 @@ class LiveFrames:
                 if frame is not None:
                     yield frame
                 else:
-                    yield self._connect_again(reason)
+                    self._connect_again(reason)
+                    yield Gap(time.monotonic() - since)
         finally:
             self._reader.stop()
 
-    def _connect_again(self, reason: str) -> Gap:
-        began = time.monotonic()
+    def _connect_again(self, reason: str) -> None:
         self._reader.stop()
         for attempt in range(self.attempts):
             print(f'predict_stream: {self.name} {reason}; opening it again', file=sys.stderr)
             capture = self.connect()
             if capture.isOpened():
                 self._reader = _Reader(capture)
-                return Gap(time.monotonic() - began)
+                return
             time.sleep(2**attempt)
         raise ValueError(
             f'predict_stream: {self.name} {reason} and must be possible to open again, got '

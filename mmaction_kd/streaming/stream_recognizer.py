@@ -138,14 +138,14 @@ class WindowPlan:
         self.resize = _first_resize(settings['pathways'].values())
 
     def inputs(self, frames: Sequence[np.ndarray]) -> dict:
-        """What the test pipeline makes of a video of these frames: ``inputs``, ``data_samples``."""
+        """Run the test pipeline on a video of these frames: ``inputs``, ``data_samples``."""
         packed = self._pipelines(_video(frames, len(frames), self.fps))
         if not self._several:
             (packed['inputs'],) = packed['inputs'].values()
         return packed
 
     def take(self, frame: np.ndarray) -> np.ndarray:
-        """A frame as it is kept."""
+        """Resize a frame to the size at which it is kept."""
         if self.resize is None:
             return frame
         return self.resize(dict(imgs=[frame], img_shape=frame.shape[:2]))['imgs'][0]
@@ -203,7 +203,7 @@ def _memories(model: BaseModel) -> dict[nn.Module, FrameMemory]:
 
 
 def _checked_size(frame: Any, before: tuple | None) -> tuple:
-    """(H, W) of a frame, which must be that of the frame before it."""
+    """Return (H, W) of a frame, which must be that of the frame before it."""
     shape: tuple = tuple(getattr(frame, 'shape', ()))
     dtype = getattr(frame, 'dtype', None)
     if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
@@ -220,13 +220,13 @@ def _checked_size(frame: Any, before: tuple | None) -> tuple:
 
 
 def _video(frames: Any, total_frames: int, fps: float) -> dict:
-    """A video in memory, as MMAction2's steps know it."""
+    """Describe a video in memory for MMAction2's steps."""
     video = dict(array=frames, total_frames=total_frames, start_index=0, modality='RGB')
     return dict(video, avg_fps=fps, label=-1)
 
 
 def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
-    """Settings of PathwayPipelines for any test pipeline, and whether it was one itself."""
+    """Return settings of PathwayPipelines for any test pipeline, and whether it was one."""
     steps = [dict(step) for step in test_pipeline]
     if len(steps) == 1 and step_kind(steps[0]) == 'PathwayPipelines':
         (settings,) = steps
@@ -236,7 +236,7 @@ def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
 
 
 def _sampled(pipelines: PathwayPipelines, total_frames: int, fps: float) -> dict[str, np.ndarray]:
-    """The frame indices of each pathway's clips, (clips, T), in a video of so many frames."""
+    """Sample the clips of each pathway in a video of so many frames: indices, (clips, T)."""
     blank = np.zeros((1, 1, 3), np.uint8)
     any_frame: dict = defaultdict(lambda: blank)
     pathways, _ = pipelines.decode(_video(any_frame, total_frames, fps))
@@ -247,7 +247,7 @@ def _sampled(pipelines: PathwayPipelines, total_frames: int, fps: float) -> dict
 
 
 def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
-    """Frames from the first to the last of the longest clip.
+    """Return the length of the longest clip in frames, from its first to its last.
 
     Raises:
         ValueError: the sampler spreads a clip over the whole video, or a clip is one frame.
@@ -265,7 +265,7 @@ def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
 
 
 def _pathways_with_one_clip(pipelines: PathwayPipelines, frames: int, fps: float) -> set[str]:
-    """The pathways whose clips are all the same in a window, as it is no longer than one of them.
+    """Find the pathways whose clips are all equal, as a window is no longer than one of them.
 
     Not those with clips of one frame: they are segments that a 2D recognizer counts.
     """
@@ -276,7 +276,7 @@ def _pathways_with_one_clip(pipelines: PathwayPipelines, frames: int, fps: float
 
 
 def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
-    """A pipeline that samples one clip: where all are the same, so is the mean of their scores."""
+    """Sample one clip only: where all are equal, so is the mean of their scores."""
     return [
         {**step, 'num_clips': 1, 'twice_sample': False}
         if step_kind(step) == 'SampleFrames'
@@ -286,7 +286,7 @@ def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
 
 
 def _snap_intervals(pathways: Iterable[Sequence[Mapping]]) -> list[int]:
-    """The ``frame_interval`` of each SnapFrames."""
+    """Return the ``frame_interval`` of each SnapFrames."""
     return [
         step['frame_interval']
         for steps in pathways
@@ -296,7 +296,7 @@ def _snap_intervals(pathways: Iterable[Sequence[Mapping]]) -> list[int]:
 
 
 def _first_resize(pathways: Iterable[Sequence[Mapping]]) -> BaseTransform | None:
-    """The first step after Decode, where it is the same Resize for all, to a size in pixels."""
+    """Build the first step after Decode if it is the same Resize for all, to a size in pixels."""
     first = []
     for steps in pathways:
         kinds = [step_kind(step) for step in steps]
