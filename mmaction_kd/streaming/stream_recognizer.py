@@ -193,7 +193,7 @@ def _answers(
 def _memories(model: BaseModel) -> dict[nn.Module, FrameMemory]:
     """Return a memory for each backbone that encodes frames; equal frozen encoders share one."""
     shared: dict[Any, FrameMemory] = {}
-    memories = {}
+    memories: dict[nn.Module, FrameMemory] = {}
     for module in model.modules():
         if isinstance(module, VTN | TemporalConvNet):
             encoder = module.spatial_backbone
