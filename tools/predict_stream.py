@@ -30,6 +30,7 @@ from mmengine.config import Config, DictAction  # noqa: E402
 from torch import nn  # noqa: E402
 
 from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.video_backends import AUTO  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.streaming import (  # noqa: E402
     FrameSource,
@@ -40,6 +41,7 @@ from mmaction_kd.streaming import (  # noqa: E402
     recognize_stream,
     segment_f1,
 )
+from mmaction_kd.streaming.frame_source import READERS  # noqa: E402
 from mmaction_kd.streaming.timeline import clock  # noqa: E402
 from mmaction_kd.utils.stopped_tool import STOPPED  # noqa: E402
 
@@ -68,6 +70,9 @@ def parse_args() -> argparse.Namespace:
         '--truth', type=Path, help='a file such as segments.csv with the true segments: prints F1'
     )
     parser.add_argument('--patience', type=float, default=10, help='seconds until a reconnection')
+    parser.add_argument(
+        '--reader', choices=(AUTO, *READERS), default=AUTO, help='default: the first that can'
+    )
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
         '--cfg-options',
@@ -80,7 +85,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sources(source: str) -> list[str]:
-    """The videos of a folder of videos; else the source itself."""
+    """Return the videos of a folder of videos; else the source itself."""
     if not Path(source).is_dir():
         return [source]
     videos = sorted(str(p) for p in Path(source).iterdir() if p.suffix.lower() in VIDEOS)
@@ -103,7 +108,7 @@ def true_segments(path: Path, classes: tuple[str, ...]) -> list[Segment]:
 
 
 class Progress:
-    """A line every few seconds: how far, and how fast against the stream's own pace.
+    """Print every few seconds how far the stream is read, and the real-time factor.
 
     Args:
         source: what is read.
@@ -116,7 +121,7 @@ class Progress:
         self._began = self._printed = time.monotonic()
 
     def skip(self) -> bool:
-        """Whether to skip a window of a live stream, as frames wait already; counts them."""
+        """Return whether to skip a window of a live stream, as frames wait already; count it."""
         late = self.source.late()
         self.skipped += late
         return late
@@ -130,7 +135,7 @@ class Progress:
             print(self.line(), file=sys.stderr, flush=True)
 
     def line(self) -> str:
-        """How far, how many windows, and the real-time factor."""
+        """Format how far, how many windows, and the real-time factor."""
         total = self.source.total
         of = f' of {clock(total / self.source.fps)}' if total else ''
         pace = self.reached / max(1e-9, time.monotonic() - self._began)
@@ -139,7 +144,7 @@ class Progress:
 
 
 def follow(model: nn.Module, source: FrameSource, record: StreamRecord, args) -> None:
-    """Answer all windows of a source, and write what is answered.
+    """Answer all windows of a source, and write the answers.
 
     Args:
         model: the recognizer.
@@ -172,7 +177,8 @@ def main() -> None:
         cfg = Config.fromfile(args.config)
         cfg.merge_from_dict(args.cfg_options)
         names = sources(args.source)
-        source = open_source(names[0], args.fps, args.patience) if len(names) == 1 else None
+        settings = dict(fps=args.fps, patience=args.patience, reader=args.reader)
+        source = open_source(names[0], **settings) if len(names) == 1 else None
         model = load_tested_recognizer(cfg, args.checkpoint, args.device, 'predict_stream')
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'{error}')
@@ -180,7 +186,7 @@ def main() -> None:
         out = args.out / Path(name).stem if len(names) > 1 else args.out
         merger = SegmentMerger(args.high, args.low, args.every)
         try:
-            source = source or open_source(name, args.fps, args.patience)
+            source = source or open_source(name, **settings)
             # Settings are refused before a file is replaced.
             recognize_stream(model, (), source.fps, args.every, args.window)
             with StreamRecord(out, name, source.fps, classes, merger, args.annotate) as record:

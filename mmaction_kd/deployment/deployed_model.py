@@ -105,7 +105,7 @@ class DeployedMBD(nn.Module):
 
 
 def deployed(model: BaseModel, pathway: str | None = None) -> nn.Module:
-    """What is exported of a model, on a copy.
+    """Make the module that is exported, from a copy of the model.
 
     Args:
         model: MBD or a recognizer.

@@ -25,7 +25,7 @@ Clips = dict[str, np.ndarray]
 
 
 def clips_of(data: Mapping, names: Sequence[str]) -> Clips:
-    """A graph's inputs for one video.
+    """Make a graph's inputs from one video.
 
     Args:
         data: what a test pipeline packed, ``inputs``: (V, C, T, H, W) or (V·T, C, H, W), uint8, or
@@ -130,7 +130,7 @@ def compare_onnx(
 
 
 def quantize(path: Path, out: Path, videos: Iterable[Mapping], pathway: str | None = None) -> None:
-    """Static quantisation to INT8 by ONNX Runtime (QDQ, weights per channel).
+    """Quantise to INT8 by ONNX Runtime: static, QDQ, weights per channel.
 
     Args:
         path: of the ONNX file.
@@ -180,7 +180,7 @@ def quantize(path: Path, out: Path, videos: Iterable[Mapping], pathway: str | No
 
 
 def open_session(path: Path, threads: int = 1) -> Any:
-    """An ONNX Runtime session on the CPU.
+    """Open an ONNX Runtime session on the CPU.
 
     Args:
         path: of the file.
@@ -220,7 +220,7 @@ def check_installed() -> None:
 
 
 def _graph_inputs(names: Sequence[str], data: Mapping, pathway: str | None) -> list[str]:
-    """The keys of a video's inputs in the order of the graph's: of one pathway that one."""
+    """Return the keys of a video's inputs in the order of the graph's: of one pathway that one."""
     if pathway is not None and isinstance(data['inputs'], Mapping):
         return [f'{pathway}_pathway']
     return list(names)

@@ -10,9 +10,11 @@ from mmaction_kd.datasets.video_backends import step_kind
 ME = 'export'
 KNOWN: Mapping[str, Mapping[str, tuple]] = {
     'SampleFrames': dict(
-        clip_len=(), frame_interval=(), num_clips=(), out_of_bound_opt=('loop',), test_mode=(True,)
+        clip_len=(), frame_interval=(), num_clips=(), out_of_bound_opt=(), test_mode=(True,)
     ),
-    'Resize': dict(scale=(), keep_ratio=(), interpolation=('bilinear',)),
+    'UniformSample': dict(clip_len=(), num_clips=(), test_mode=(True,)),
+    'SnapFrames': dict(frame_interval=()),
+    'Resize': dict(scale=(), keep_ratio=(), interpolation=('bilinear', 'area')),
     'CenterCrop': dict(crop_size=()),
     'ThreeCrop': dict(crop_size=()),
     'UniformThreeCrop': dict(crop_size=()),
@@ -22,16 +24,17 @@ KNOWN: Mapping[str, Mapping[str, tuple]] = {
 Settings that are left out have the host's defaults there, too.
 """
 OFF = (None, False, 0)
+SAMPLERS = ('SampleFrames', 'UniformSample')
 
 
 def deployed_steps(test_pipeline: Sequence[Mapping]) -> dict[str, list[dict]]:
-    """The steps of a test, by the graph's input.
+    """Return the steps of a test, by the graph's input.
 
     Args:
         test_pipeline: of a config.
 
     Returns:
-        For each input (``clips``, or the pathways) its steps from SampleFrames to the crops.
+        For each input (``clips``, or the pathways) its steps from the sampler to the crops.
 
     Raises:
         ValueError: a step or a setting is not known.
@@ -58,16 +61,17 @@ def _steps(name: str, steps: Sequence[Mapping]) -> list[dict]:
             and value not in OFF
             and (known is None or key not in known or (known[key] and value not in known[key]))
         }
-        if known is None or wrong or (step['type'] == 'SampleFrames' and 'test_mode' not in step):
+        if known is None or wrong or (step['type'] in SAMPLERS and 'test_mode' not in step):
             raise ValueError(
                 f'{ME}: the test pipeline must be of steps that predict_onnx.py knows, '
                 f'{ {kind: sorted(settings) for kind, settings in KNOWN.items()} }, got '
                 f'{name}: {step}.'
             )
     kinds = [step['type'] for step in kept]
-    if kinds.count('SampleFrames') != 1 or not kinds[-1].endswith('Crop'):
+    fixed = kinds[-1].endswith('Crop') or not kept[-1].get('keep_ratio', True)
+    if kinds[0] not in SAMPLERS or not fixed:
         raise ValueError(
-            f'{ME}: the test pipeline must begin with SampleFrames and end with a crop, so that '
-            f'the size is fixed, got {name}: {kinds}.'
+            f'{ME}: the test pipeline must begin with {" or ".join(SAMPLERS)} and end with a crop '
+            f'or Resize(keep_ratio=False), so that the size is fixed, got {name}: {kinds}.'
         )
     return kept

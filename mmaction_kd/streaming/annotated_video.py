@@ -37,8 +37,8 @@ class AnnotatedVideo:
         self._written = 0
         self._last: tuple[float, str] | None = None
 
-    def see(self, frame: np.ndarray) -> None:
-        """Take a frame, (H, W, 3), uint8, RGB."""
+    def add_frame(self, frame: np.ndarray) -> None:
+        """Add a frame, (H, W, 3), uint8, RGB."""
         height, width = frame.shape[:2]
         if self._writer is None:
             scale = min(1, SHORT_SIDE / min(height, width))
@@ -49,8 +49,8 @@ class AnnotatedVideo:
                 raise OSError(f'predict_stream: OpenCV must be able to write {self._part}.')
         self._waiting.append(cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA))
 
-    def label(self, centre: float, text: str) -> None:
-        """Take a window's answer, and write the frames that are nearer to the window before it.
+    def add_answer(self, centre: float, text: str) -> None:
+        """Add a window's answer, and write the frames that are nearer to the window before it.
 
         Args:
             centre: of the window, seconds.
@@ -62,7 +62,7 @@ class AnnotatedVideo:
         self._last = centre, text
 
     def finish(self) -> None:
-        """Write what waits, and give the file its name."""
+        """Write the remaining frames, and give the file its name."""
         self._write(len(self._waiting))
         if self._writer is not None:
             self._writer.release()
@@ -79,7 +79,7 @@ class AnnotatedVideo:
 
 
 def _draw(frame: np.ndarray, text: str) -> None:
-    """White on a dark bar below, of a size that suits the frame."""
+    """Draw white text on a dark bar at the bottom; both scale with the frame."""
     height, width = frame.shape[:2]
     bar = max(14, height // 10)
     frame[-bar:] //= 3

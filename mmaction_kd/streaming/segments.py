@@ -1,4 +1,4 @@
-"""Windows become segments: which class from when to when, without flicker."""
+"""Merge windows into segments: which class from when to when, without flicker."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ class SegmentMerger:
 def segment_f1(
     found: Sequence[Segment], true: Sequence[Segment], overlap: float = 0.5
 ) -> tuple[float, float, float]:
-    """F1 of segments: a found one counts if it and an unmatched true one of its class overlap.
+    """Compute the F1 of segments: each true one matches at most one found one of its class.
 
     Args:
         found: segments.
         true: the annotated segments.
-        overlap: least intersection over union.
+        overlap: intersection over union from which on two match.
 
     Returns:
         F1, precision and recall, ratios in [0, 1].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from torch import nn
 from mmaction_kd.datasets.transforms.pathway_pipelines import DECODE_STEPS, PathwayPipelines
 from mmaction_kd.datasets.video_backends import step_kind
 from mmaction_kd.models.backbones.frame_memory import FrameMemory, remember_frames
+from mmaction_kd.models.backbones.frozen_frame_encoder import FrozenFrameEncoder
+from mmaction_kd.models.backbones.temporal_conv_net import TemporalConvNet
 from mmaction_kd.models.backbones.vtn import VTN
 from mmaction_kd.options import check_range
 
@@ -51,9 +54,10 @@ def recognize_stream(
     """Answer for a window of the latest frames, again and again.
 
     An answer is that of the config's test on a video of just these frames, by its own
-    ``test_pipeline``. Memory is bounded by the window. A spatial backbone of VTN encodes a frame
-    once, however many windows have it; for windows to have frames in common, ``every`` is rounded
-    to a multiple of VTN's ``frame_interval``.
+    ``test_pipeline``. Memory is bounded by the window. The spatial backbone of a VTN or a
+    TemporalConvNet encodes a frame once, however many windows have it; equal frozen ones of both
+    pathways share their vectors. For windows to have frames in common, ``every`` is rounded to a
+    multiple of the ``frame_interval`` of VTN and of SnapFrames.
 
     The last window ends with the stream. A stream that is shorter than a window is one window.
 
@@ -88,7 +92,8 @@ def recognize_stream(
             'views apart; set model.cls_head.average_clips.'
         )
     pipeline = model.cfg.test_pipeline  # type: ignore[union-attr]  # init_recognizer sets it
-    plan = WindowPlan(pipeline, fps, every, window, _vtns(model))  # type: ignore[arg-type]
+    grid = math.lcm(*(m.frame_interval for m in model.modules() if isinstance(m, VTN)))
+    plan = WindowPlan(pipeline, fps, every, window, grid)  # type: ignore[arg-type]
     return _answers(model, frames, fps, plan, skip)
 
 
@@ -100,7 +105,7 @@ class WindowPlan:
         fps: frames a second.
         every: seconds from a window to the next.
         window: seconds, or None.
-        vtns: of the model.
+        grid: frames of which ``step`` is a multiple, as it is of each SnapFrames.
 
     Attributes:
         frames: of a window.
@@ -115,14 +120,14 @@ class WindowPlan:
         fps: float,
         every: float,
         window: float | None,
-        vtns: Sequence[VTN] = (),
+        grid: int = 1,
     ) -> None:
         settings, self._several = _pathway_settings(test_pipeline)
         pipelines = PathwayPipelines(**settings)
         self.fps = fps
         self.frames = round(window * fps) if window else _longest_clip(pipelines, fps)
         check_range(ME, 'window (frames)', self.frames, 1)
-        grid = max((vtn.frame_interval for vtn in vtns), default=1)
+        grid = math.lcm(grid, *_snap_intervals(settings['pathways'].values()))
         self.step = max(1, round(every * fps / grid)) * grid
         same = _pathways_with_one_clip(pipelines, self.frames, fps)
         settings['pathways'] = {
@@ -133,14 +138,14 @@ class WindowPlan:
         self.resize = _first_resize(settings['pathways'].values())
 
     def inputs(self, frames: Sequence[np.ndarray]) -> dict:
-        """What the test pipeline makes of a video of these frames: ``inputs``, ``data_samples``."""
+        """Run the test pipeline on a video of these frames: ``inputs``, ``data_samples``."""
         packed = self._pipelines(_video(frames, len(frames), self.fps))
         if not self._several:
             (packed['inputs'],) = packed['inputs'].values()
         return packed
 
     def take(self, frame: np.ndarray) -> np.ndarray:
-        """A frame as it is kept."""
+        """Resize a frame to the size at which it is kept."""
         if self.resize is None:
             return frame
         return self.resize(dict(imgs=[frame], img_shape=frame.shape[:2]))['imgs'][0]
@@ -153,7 +158,7 @@ def _answers(
     plan: WindowPlan,
     skip: Callable[[], bool],
 ) -> Iterator[WindowAnswer]:
-    memories: dict[nn.Module, FrameMemory] = {vtn: FrameMemory() for vtn in _vtns(model)}
+    memories = _memories(model)
     kept: deque[np.ndarray] = deque(maxlen=plan.frames)
     began = 0.0  # seconds, where the stream began or was resumed
     count, due, answered = 0, plan.frames, 0  # frames since then
@@ -185,12 +190,20 @@ def _answers(
         yield answer()
 
 
-def _vtns(model: BaseModel) -> list[VTN]:
-    return [module for module in model.modules() if isinstance(module, VTN)]
+def _memories(model: BaseModel) -> dict[nn.Module, FrameMemory]:
+    """Return a memory for each backbone that encodes frames; equal frozen encoders share one."""
+    shared: dict[Any, FrameMemory] = {}
+    memories: dict[nn.Module, FrameMemory] = {}
+    for module in model.modules():
+        if isinstance(module, VTN | TemporalConvNet):
+            encoder = module.spatial_backbone
+            key = encoder.fingerprint if isinstance(encoder, FrozenFrameEncoder) else encoder
+            memories[module] = shared.setdefault(key, FrameMemory())
+    return memories
 
 
 def _checked_size(frame: Any, before: tuple | None) -> tuple:
-    """(H, W) of a frame, which must be that of the frame before it."""
+    """Return (H, W) of a frame, which must be that of the frame before it."""
     shape: tuple = tuple(getattr(frame, 'shape', ()))
     dtype = getattr(frame, 'dtype', None)
     if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
@@ -207,13 +220,13 @@ def _checked_size(frame: Any, before: tuple | None) -> tuple:
 
 
 def _video(frames: Any, total_frames: int, fps: float) -> dict:
-    """A video in memory, as MMAction2's steps know it."""
+    """Describe a video in memory for MMAction2's steps."""
     video = dict(array=frames, total_frames=total_frames, start_index=0, modality='RGB')
     return dict(video, avg_fps=fps, label=-1)
 
 
 def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
-    """Settings of PathwayPipelines for any test pipeline, and whether it was one itself."""
+    """Return settings of PathwayPipelines for any test pipeline, and whether it was one."""
     steps = [dict(step) for step in test_pipeline]
     if len(steps) == 1 and step_kind(steps[0]) == 'PathwayPipelines':
         (settings,) = steps
@@ -223,7 +236,7 @@ def _pathway_settings(test_pipeline: Sequence[Mapping]) -> tuple[dict, bool]:
 
 
 def _sampled(pipelines: PathwayPipelines, total_frames: int, fps: float) -> dict[str, np.ndarray]:
-    """The frame indices of each pathway's clips, (clips, T), in a video of so many frames."""
+    """Sample the clips of each pathway in a video of so many frames: indices, (clips, T)."""
     blank = np.zeros((1, 1, 3), np.uint8)
     any_frame: dict = defaultdict(lambda: blank)
     pathways, _ = pipelines.decode(_video(any_frame, total_frames, fps))
@@ -234,7 +247,7 @@ def _sampled(pipelines: PathwayPipelines, total_frames: int, fps: float) -> dict
 
 
 def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
-    """Frames from the first to the last of the longest clip.
+    """Return the length of the longest clip in frames, from its first to its last.
 
     Raises:
         ValueError: the sampler spreads a clip over the whole video, or a clip is one frame.
@@ -252,7 +265,7 @@ def _longest_clip(pipelines: PathwayPipelines, fps: float) -> int:
 
 
 def _pathways_with_one_clip(pipelines: PathwayPipelines, frames: int, fps: float) -> set[str]:
-    """The pathways whose clips are all the same in a window, as it is no longer than one of them.
+    """Find the pathways whose clips are all equal, as a window is no longer than one of them.
 
     Not those with clips of one frame: they are segments that a 2D recognizer counts.
     """
@@ -263,7 +276,7 @@ def _pathways_with_one_clip(pipelines: PathwayPipelines, frames: int, fps: float
 
 
 def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
-    """A pipeline that samples one clip: where all are the same, so is the mean of their scores."""
+    """Sample one clip only: where all are equal, so is the mean of their scores."""
     return [
         {**step, 'num_clips': 1, 'twice_sample': False}
         if step_kind(step) == 'SampleFrames'
@@ -272,8 +285,18 @@ def _one_clip(steps: Sequence[Mapping]) -> list[dict]:
     ]
 
 
+def _snap_intervals(pathways: Iterable[Sequence[Mapping]]) -> list[int]:
+    """Return the ``frame_interval`` of each SnapFrames."""
+    return [
+        step['frame_interval']
+        for steps in pathways
+        for step in steps
+        if step_kind(step) == 'SnapFrames'
+    ]
+
+
 def _first_resize(pathways: Iterable[Sequence[Mapping]]) -> BaseTransform | None:
-    """The first step after Decode, where it is the same Resize for all, to a size in pixels."""
+    """Build the first step after Decode if it is the same Resize for all, to a size in pixels."""
     first = []
     for steps in pathways:
         kinds = [step_kind(step) for step in steps]

@@ -1,4 +1,4 @@
-"""What is written of a stream: a line a window as it goes, segments and a picture at the end."""
+"""Files of a stream: one line per window as it goes, segments and a picture at the end."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ class StreamRecord:
             The same.
         """
         for frame in frames:
-            self._timeline.see(frame)
+            self._timeline.add_frame(frame)
             if self._video is not None and not isinstance(frame, Gap):
-                self._video.see(frame)
+                self._video.add_frame(frame)
             yield frame
 
     def add(self, answer: WindowAnswer) -> dict:
-        """Write what a window was answered.
+        """Write the answer of a window.
 
         Args:
             answer: of :func:`~mmaction_kd.streaming.recognize_stream`.
@@ -115,15 +115,15 @@ class StreamRecord:
         if self._video is not None:
             best = line['top'][0]
             text = f'{best["class"]} {best["score"]:.2f}'
-            self._video.label((answer.start + answer.end) / 2, text)
+            self._video.add_answer((answer.start + answer.end) / 2, text)
         return line
 
     def class_name(self, label: int) -> str:
-        """Name of a class, its number where there are none."""
+        """Return the name of a class, or its number where there are no names."""
         return self.classes[label] if self.classes else str(label)
 
     def segments_csv(self, segments: Sequence[Segment]) -> str:
-        """The content of ``segments.csv``."""
+        """Format the content of ``segments.csv``."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         writer.writerow(('start', 'end', 'class', 'score'))
@@ -144,7 +144,7 @@ class StreamRecord:
         return line
 
     def _pathway(self, name: str, sample: ActionDataSample) -> dict:
-        """Scores, weight and dominance of a pathway; a gated one has its weight, 0, alone."""
+        """Return scores, weight and dominance of a pathway; a gated one has only its weight, 0."""
         if f'{name}_weight' not in sample:
             return {}
         fields: dict = dict(weight=round(float(sample.get(f'{name}_weight')), 6))

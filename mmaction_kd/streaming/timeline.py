@@ -65,8 +65,8 @@ class Timeline:
         self._windows = 0
         self._two_pathways = False
 
-    def see(self, frame: np.ndarray | Gap) -> None:
-        """Take a frame, (H, W, 3), uint8, RGB, or an interruption."""
+    def add_frame(self, frame: np.ndarray | Gap) -> None:
+        """Add a frame, (H, W, 3), uint8, RGB, or an interruption."""
         if isinstance(frame, Gap):
             self._now += frame.seconds
             return
@@ -135,7 +135,7 @@ class Timeline:
         return stream.getvalue()
 
     def _shown_classes(self) -> list[int]:
-        """The classes with the highest scores, in the order of their numbers."""
+        """Return the classes with the highest scores, in the order of their numbers."""
         if not self._columns:
             return []
         means = np.stack([column.scores / column.windows for column in self._columns])  # (P, K)
@@ -165,7 +165,7 @@ class Timeline:
         colours: dict[int, str],
         class_name: Callable[[int], str],
     ) -> None:
-        """A map of scores; the names of its rows are the legend of the segments."""
+        """Draw a map of scores; the names of its rows are the legend of the segments."""
         shown = list(colours)
         axes.set_ylabel('scores', rotation=0, ha='right', va='center')
         if not self._columns:
@@ -199,7 +199,7 @@ class Timeline:
         axes.text(0.005, 0.85, 'global', transform=axes.transAxes, **style)
 
     def _runs(self) -> list[list[_Column]]:
-        """The columns, cut where nothing was seen in between."""
+        """Return the columns, split where the stream was interrupted."""
         runs: list[list[_Column]] = []
         for column in self._columns:
             if runs and column.start <= runs[-1][-1].end:
@@ -210,7 +210,7 @@ class Timeline:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on.
+    """Format seconds as m:ss, or h:mm:ss from an hour on.
 
     Example:
         >>> clock(61), clock(3661)
@@ -222,7 +222,7 @@ def clock(seconds: float) -> str:
 
 
 def _edges(run: Sequence[_Column]) -> np.ndarray:
-    """Borders between columns: the middles between their centres, and the two ends."""
+    """Return the borders of columns: the midpoints of their centres, and the two ends."""
     centres = np.array([(column.start + column.end) / 2 for column in run])
     return np.concatenate([[run[0].start], (centres[1:] + centres[:-1]) / 2, [run[-1].end]])
 
@@ -233,7 +233,7 @@ def _round_times(end: float) -> MaxNLocator:
 
 
 def _ink(colour: str) -> str:
-    """Black or white, whichever is legible on a colour."""
+    """Return black or white, whichever is legible on a colour."""
     return 'black' if np.dot(to_rgb(colour), (0.3, 0.59, 0.11)) > 0.55 else 'white'
 
 
@@ -248,7 +248,7 @@ def _draw_segments(
     class_name: Callable[[int], str],
     end: float,
 ) -> None:
-    """Bars in the classes' colours, with their names where there is room."""
+    """Draw bars in the classes' colours, with their names where there is room."""
     axes.set_ylabel('segments', rotation=0, ha='right', va='center')
     axes.set(yticks=[], ylim=(0, 1))
     axes.spines[['top', 'right', 'left']].set_visible(False)

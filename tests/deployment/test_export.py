@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import venv
-from copy import deepcopy
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -14,54 +13,21 @@ import numpy as np
 import pytest
 import torch
 from benchmarks import onnx_latency
-from mmaction.apis import init_recognizer
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DefaultScope
+from random_recognizers import (
+    FROZEN_MBD,
+    MBD,
+    ROOT,
+    STUDENT,
+    TSN,
+    own_scope,  # noqa: F401
+    random_recognizer,
+    unchanged,
+)
 
 from mmaction_kd.deployment import compare_onnx, deployed, deployed_steps, quantize, write_onnx
 from mmaction_kd.deployment.onnx_file import clips_of, open_session
-
-ROOT = Path(__file__).parents[2]
-MBD, STUDENT = (
-    str(ROOT / f'configs/{name}.py') for name in ('mbd/tiny_r3d_vtn', 'dtkd/tiny_slowfast')
-)
-TSN = dict(
-    model=dict(
-        type='Recognizer2D',
-        backbone=dict(type='ResNet', pretrained=None, depth=18),
-        cls_head=dict(
-            type='TSNHead',
-            num_classes=4,
-            in_channels=512,
-            consensus=dict(type='AvgConsensus', dim=1),
-            average_clips='score',
-        ),
-        data_preprocessor=dict(
-            type='ActionDataPreprocessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            to_rgb=True,
-            format_shape='NCHW',
-        ),
-    ),
-    test_pipeline=[
-        dict(type='DecordInit'),
-        dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=5, test_mode=True),
-        dict(type='DecordDecode'),
-        dict(type='Resize', scale=(-1, 32)),
-        dict(type='ThreeCrop', crop_size=32),
-        dict(type='FormatShape', input_format='NCHW'),
-        dict(type='PackActionInputs'),
-    ],
-)
-
-
-@pytest.fixture(autouse=True)
-def own_scope():
-    """What init_recognizer sets globally ends with the test."""
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        yield
 
 
 def few_clips(cfg):
@@ -90,21 +56,15 @@ MODELS = {
     'fused': (MBD, few_clips, None),
     'gated': (MBD, gated, None),
     'fused features': (MBD, trained_fusion, None),
-    'TSN': (TSN, lambda cfg: None, None),
+    'frozen': (FROZEN_MBD, unchanged, None),
+    'TSN': (TSN, unchanged, None),
 }
 each_model = pytest.mark.parametrize('name', MODELS)
 
 
 def recognizer(name):
-    """A model whose scores depend on the video."""
     config, change, pathway = MODELS[name]
-    cfg = Config.fromfile(config) if isinstance(config, str) else Config(deepcopy(config))
-    change(cfg)
-    torch.manual_seed(0)
-    model = init_recognizer(cfg, None, 'cpu')
-    for part, weight in model.named_parameters():
-        if part.endswith('fc_cls.weight'):
-            weight.data.normal_(std=1 if weight.shape[1] < 512 else 0.1)
+    model = random_recognizer(config, change)
     if change is gated:  # one of the three videos passes
         *_, second, _ = sorted(local_dominances(model))
         model.fusion_head.gate = second + 1e-9
@@ -178,15 +138,21 @@ def test_what_is_exported_gives_the_scores_of_the_test(name):
     assert times == {output: held_back.get(output, 3) for output in outputs}
 
 
+def frozen_pipelines():
+    return Config.fromfile(FROZEN_MBD).test_pipeline[0].pathways
+
+
 PIPELINES = {
     'MBD': lambda: Config.fromfile(MBD).test_pipeline[0].pathways.global_pathway,
     'student': lambda: Config.fromfile(STUDENT).test_pipeline,
     'room8': lambda: Config.fromfile(ROOT / 'configs/dtkd/tiny_slowfast_room8.py').test_pipeline,
+    'frozen local': lambda: frozen_pipelines().local_pathway,
+    'frozen global': lambda: frozen_pipelines().global_pathway,
     'TSN': lambda: TSN['test_pipeline'],
     'large': lambda: [
         dict(type='SampleFrames', clip_len=4, frame_interval=3, num_clips=1, test_mode=True),
         dict(type='DecordDecode'),
-        dict(type='Resize', scale=(30, 40)),
+        dict(type='Resize', scale=(30, 40), lazy=False),
         dict(type='CenterCrop', crop_size=(20, 24)),
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs'),
@@ -214,8 +180,8 @@ def test_predict_onnx_feeds_what_the_pipeline_packs(predict_onnx, name, frames, 
     ]
     video = made_up_video(frames, size)
     expected = clips_of(in_memory(pipeline)(dict(video)), ['clips'])['clips']
-    sample, *steps = json.loads(json.dumps(deployed_steps(pipeline)))['clips']
-    inds = predict_onnx.sampled_frames(sample, frames)
+    steps = json.loads(json.dumps(deployed_steps(pipeline)))['clips']
+    inds = predict_onnx.sampled_frames(steps, frames)
     found = predict_onnx.clips_of(dict(enumerate(video['array'])), inds, steps)
     assert np.array_equal(found, expected)
 
@@ -223,16 +189,23 @@ def test_predict_onnx_feeds_what_the_pipeline_packs(predict_onnx, name, frames, 
 @pytest.mark.parametrize(
     ('change', 'told'),
     [
+        (dict(type='SampleFrames', clip_len=1, num_clips=5), r'knows, .*clip_len'),
         (dict(type='TenCrop', crop_size=32), r'steps that predict_onnx.py knows, .*TenCrop'),
-        (dict(type='Resize', scale=(-1, 32), interpolation='area'), 'knows, .*area'),
+        (dict(type='Resize', scale=(-1, 32), interpolation='bicubic'), 'knows, .*bicubic'),
         (dict(type='CenterCrop', crop_size=32, lazy=True), 'knows, .*lazy'),
-        (dict(type='Resize', scale=(-1, 32)), 'end with a crop, so that the size is fixed'),
+        (dict(type='Resize', scale=(-1, 32)), r'end with a crop or .*, so that the size is fixed'),
     ],
 )
 def test_a_pipeline_that_predict_onnx_does_not_know_is_refused(change, told):
     pipeline = [dict(step) for step in TSN['test_pipeline']]
-    pipeline[4] = change
+    pipeline[1 if change['type'] == 'SampleFrames' else 4] = change
     with pytest.raises(ValueError, match=told):
+        deployed_steps(pipeline)
+
+
+def test_a_pathway_that_samples_inside_another_is_refused():
+    pipeline = [dict(Config.fromfile(MBD).test_pipeline[0], inside=dict(local_pathway='global'))]
+    with pytest.raises(ValueError, match='PathwayPipelines must have no `inside`'):
         deployed_steps(pipeline)
 
 

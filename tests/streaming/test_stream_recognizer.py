@@ -3,45 +3,27 @@
 import re
 import subprocess
 import sys
-from copy import deepcopy
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmaction.apis import init_recognizer
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DefaultScope
+from random_recognizers import (
+    FROZEN_MBD,
+    MBD,
+    ROOT,
+    STUDENT,
+    TSN,
+    own_scope,  # noqa: F401
+    random_recognizer,
+    unchanged,
+)
 
 from mmaction_kd.models.backbones.frame_memory import FrameMemory
 from mmaction_kd.streaming import Gap, WindowPlan, recognize_stream
 
 FPS = 25
-ROOT = Path(__file__).parents[2]
-MBD, STUDENT = (
-    str(ROOT / f'configs/{name}.py') for name in ('mbd/tiny_r3d_vtn', 'dtkd/tiny_slowfast')
-)
-
-
-@pytest.fixture(autouse=True)
-def own_scope():
-    """What init_recognizer sets globally ends with the test."""
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        yield
-
-
-def recognizer(config, change=lambda cfg: None):
-    """A model of random weights whose scores depend on the video."""
-    cfg = Config.fromfile(config) if isinstance(config, str) else Config(deepcopy(config))
-    change(cfg)
-    torch.manual_seed(0)
-    model = init_recognizer(cfg, None, 'cpu')
-    for name, weight in model.named_parameters():
-        if name.endswith('fc_cls.weight'):
-            weight.data.normal_()
-    return model
 
 
 def steps_of(cfg, kind):
@@ -56,6 +38,17 @@ def one_clip(cfg):
         step['num_clips'] = 1
 
 
+def sampled_twice(cfg):
+    for step in steps_of(cfg, 'SampleFrames'):
+        step.update(num_clips=2, twice_sample=True)
+
+
+def tsm(cfg):
+    cfg.model.backbone.update(type='ResNetTSM', num_segments=5)
+    head = dict(type='TSMHead', num_classes=4, in_channels=512, num_segments=5)
+    cfg.model.cls_head = dict(head, average_clips='prob', is_shift=True)
+
+
 def three_crops(cfg):
     for pipeline in [cfg.test_pipeline]:
         pipeline[:] = [
@@ -68,34 +61,9 @@ def local_inside(cfg):
     cfg.test_pipeline[0].inside = dict(local_pathway='global_pathway')
 
 
-TSN = dict(
-    model=dict(
-        type='Recognizer2D',
-        backbone=dict(type='ResNet', pretrained=None, depth=18),
-        cls_head=dict(
-            type='TSNHead',
-            num_classes=4,
-            in_channels=512,
-            consensus=dict(type='AvgConsensus', dim=1),
-            average_clips='prob',
-        ),
-        data_preprocessor=dict(
-            type='ActionDataPreprocessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            format_shape='NCHW',
-        ),
-    ),
-    test_pipeline=[
-        dict(type='DecordInit'),
-        dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=5, test_mode=True),
-        dict(type='DecordDecode'),
-        dict(type='Resize', scale=(-1, 40)),
-        dict(type='TenCrop', crop_size=32),
-        dict(type='FormatShape', input_format='NCHW'),
-        dict(type='PackActionInputs'),
-    ],
-)
+def ten_crops(cfg):
+    cfg.test_pipeline[3].scale = (-1, 40)
+    cfg.test_pipeline[4] = dict(type='TenCrop', crop_size=32)
 
 
 def made_up_frames(count, size=(48, 64), seed=0):
@@ -137,19 +105,17 @@ def few_clips(cfg):
         step['num_clips'] = 3
 
 
-def unchanged(cfg):
-    pass
-
-
 CASES = {
     'MBD, 3 clips x 3 crops': (MBD, few_clips, None),
     'MBD, 1 clip': (MBD, one_clip, None),
     'MBD, local inside global': (MBD, local_inside, None),
     'MBD, longer than a clip': (MBD, few_clips, 150 / FPS),
     'MBD, shorter than a clip': (MBD, few_clips, 40 / FPS),
-    'SlowFast, 1 clip x 1 crop': (STUDENT, one_clip, None),
+    'MBD, frozen encoders': (FROZEN_MBD, unchanged, 60 / FPS),
+    'SlowFast, 2 clips, sampled twice': (STUDENT, sampled_twice, None),
     'SlowFast, 3 clips x 3 crops': (STUDENT, three_crops, 110 / FPS),
-    'TSN, 5 segments x 10 crops': (TSN, unchanged, 2.0),
+    'TSN, 5 segments x 10 crops': (TSN, ten_crops, 2.0),
+    'TSM, 5 segments of one frame': (TSN, tsm, 1 / FPS),
 }
 
 
@@ -171,7 +137,7 @@ def compare_with_truth(model, frames, answers, folder):
 @pytest.mark.parametrize('case', CASES)
 def test_a_window_is_the_test_of_its_frames(case, tmp_path):
     config, change, window = CASES[case]
-    model = recognizer(config, change)
+    model = random_recognizer(config, change)
     frames = list(made_up_frames(190))
     answers = answers_of(model, frames, window=window)
     assert len(answers) > 2 and answers[0].start == 0 and answers[-1].end == len(frames) / FPS
@@ -181,7 +147,7 @@ def test_a_window_is_the_test_of_its_frames(case, tmp_path):
 
 
 def test_the_gate_holds_the_global_pathway_back_window_by_window(tmp_path):
-    model = recognizer(MBD, one_clip)
+    model = random_recognizer(MBD, one_clip)
     frames = list(made_up_frames(190))
     dominance = [float(a.sample.local_dominance) for a in answers_of(model, frames)]
     model.fusion_head.gate = sum(sorted(dominance)[1:3]) / 2
@@ -193,7 +159,7 @@ def test_the_gate_holds_the_global_pathway_back_window_by_window(tmp_path):
 
 
 def test_vtn_encodes_a_frame_once():
-    model = recognizer(MBD, one_clip)
+    model = random_recognizer(MBD, one_clip)
     seen = []
     backbone = model.global_pathway.backbone.spatial_backbone
     backbone.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
@@ -204,6 +170,27 @@ def test_vtn_encodes_a_frame_once():
     assert len(seen) == 3 * len(sampled)  # 3 crops
     assert len({frame.numpy().tobytes() for frame in seen}) == len(seen)
     assert model.global_pathway.backbone.frame_memory is None
+
+
+def test_equal_frozen_encoders_encode_a_frame_once():
+    """Also from window to window: these begin 24 frames apart, a multiple of SnapFrames' 3."""
+    model = random_recognizer(FROZEN_MBD)
+    encoders = [p.backbone.spatial_backbone for p in (model.local_pathway, model.global_pathway)]
+    seen = []
+    for encoder in encoders:
+        encoder.backbone.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[0]))
+
+    def encoded():
+        seen.clear()
+        frames = list(np.random.default_rng(0).integers(0, 256, (98, 48, 64, 3), np.uint8))
+        answers = answers_of(model, frames, every=1.0, window=50 / FPS)
+        assert [round(a.start * FPS) for a in answers] == [0, 24, 48]
+        return len(seen)
+
+    assert encoded() == (1 + 96 // 3) * 2
+    encoders[1].load_state_dict(encoders[0].state_dict())
+    model.eval()  # else the encoders know their former fingerprints
+    assert encoded() == 1 + 96 // 3
 
 
 def test_a_memory_keeps_no_more_than_it_may():
@@ -222,7 +209,7 @@ def test_a_memory_keeps_no_more_than_it_may():
 
 def test_large_frames_are_kept_at_the_size_of_the_first_resize():
     """Shrunk once as they come, they are what the pipeline itself makes of them."""
-    model = recognizer(MBD, one_clip)
+    model = random_recognizer(MBD, one_clip)
     frames = list(made_up_frames(121, size=(120, 214)))
     plan = WindowPlan(model.cfg.test_pipeline, FPS, 1, None)
     kept = [plan.take(frame) for frame in frames]
@@ -231,8 +218,26 @@ def test_large_frames_are_kept_at_the_size_of_the_first_resize():
     assert all(torch.equal(early[name], late[name]) for name in late)
 
 
+def other_scale(cfg):
+    cfg.test_pipeline[0].pathways.local_pathway[2].scale = (-1, 60)
+
+
+def relative_scale(cfg):
+    for step in steps_of(cfg, 'Resize'):
+        step.scale = 0.5
+
+
+@pytest.mark.parametrize('change', [other_scale, relative_scale])
+def test_frames_that_pathways_shrink_differently_are_kept_as_they_are(change):
+    model = random_recognizer(MBD, change)
+    assert {step.type for step in steps_of(model.cfg, 'Resize')} == {'Resize'}
+    plan = WindowPlan(model.cfg.test_pipeline, FPS, 1, None)
+    frame = np.zeros((120, 214, 3), np.uint8)
+    assert plan.take(frame) is frame
+
+
 def test_no_window_reaches_across_an_interruption(tmp_path):
-    model = recognizer(STUDENT, one_clip)
+    model = random_recognizer(STUDENT, one_clip)
     before, behind = list(made_up_frames(100)), list(made_up_frames(40, seed=1))
     answers = answers_of(model, [*before, Gap(2.0), *behind], every=10.0)
     assert [a[:2] for a in answers] == [(0, 91 / FPS), (9 / FPS, 4.0), (6.0, 7.6)]
@@ -241,7 +246,7 @@ def test_no_window_reaches_across_an_interruption(tmp_path):
 
 
 def test_a_window_that_is_skipped_is_left_out():
-    model = recognizer(STUDENT, one_clip)
+    model = random_recognizer(STUDENT, one_clip)
     late = iter([False, True, True, False])
     answers = answers_of(model, made_up_frames(181), every=30 / FPS, skip=lambda: next(late))
     assert [round(a.start * FPS) for a in answers] == [0, 90]
@@ -254,11 +259,12 @@ def test_a_window_that_is_skipped_is_left_out():
         (None, dict(fps=25, every=-1), 'recognize_stream: every must be above 0'),
         ('train', dict(fps=25), 'the model must be in eval mode'),
         ('apart', dict(fps=25), "average_clips must be 'prob' or 'score', got None"),
-        ('whole', dict(fps=25), r'window must be given \(--window SECONDS\), got None'),
+        (TSN, dict(fps=25), r'window must be given \(--window SECONDS\), got None'),
+        (FROZEN_MBD, dict(fps=25), r'window must be given \(--window SECONDS\), got None'),
     ],
 )
 def test_a_mistake_is_told_before_the_first_frame(change, settings, told):
-    model = recognizer(TSN if change == 'whole' else STUDENT)
+    model = random_recognizer(change if change in (TSN, FROZEN_MBD) else STUDENT)
     model.train(change == 'train')
     if change == 'apart':
         model.cls_head.average_clips = None
@@ -267,13 +273,13 @@ def test_a_mistake_is_told_before_the_first_frame(change, settings, told):
 
 
 def test_a_frame_must_be_one():
-    model = recognizer(STUDENT)
+    model = random_recognizer(STUDENT)
     with pytest.raises(ValueError, match=r'must be an array \(H, W, 3\) of uint8, .* float32'):
         list(recognize_stream(model, [np.zeros((8, 8, 3), np.float32)], 25))
 
 
 def test_frames_have_one_size_up_to_a_gap():
-    model = recognizer(STUDENT, one_clip)
+    model = random_recognizer(STUDENT, one_clip)
     small, large = (np.zeros((size, 64, 3), np.uint8) for size in (48, 50))
     with pytest.raises(ValueError, match=r'one size, got \(50, 64\) behind \(48, 64\)'):
         answers_of(model, [small, large])
@@ -282,7 +288,7 @@ def test_frames_have_one_size_up_to_a_gap():
 
 def test_the_snippet_of_the_page_runs(tmp_path, monkeypatch, capsys):
     """With a file in place of the camera, and a student of random weights."""
-    model = recognizer(STUDENT)
+    model = random_recognizer(STUDENT)
     checkpoint = tmp_path / 'student.pth'
     torch.save(dict(state_dict=model.state_dict()), checkpoint)
     video = tmp_path / 'video.mp4'

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from PIL import Image
+from PIL import Image, ImageColor
 
+from mmaction_kd.figures.palette import ROLES
+from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.streaming import Gap, SegmentMerger, StreamRecord, WindowAnswer
 from mmaction_kd.streaming.timeline import MOST_COLUMNS, THUMBNAILS, Timeline, clock
 
@@ -98,6 +100,15 @@ def test_the_files_are_complete_when_it_is_stopped(error, tmp_path):
     assert not list(tmp_path.glob('*.part*'))
 
 
+def test_the_weights_of_two_pathways_have_a_panel(tmp_path):
+    heights = []
+    for mbd in (False, True):
+        with record(tmp_path) as written:
+            written.add(answer(0, [0.7, 0.2, 0.1], mbd))
+        heights.append(Image.open(tmp_path / 'timeline.png').size[1])
+    assert heights[0] < heights[1]
+
+
 def test_a_stream_without_a_window_leaves_complete_files(tmp_path):
     with record(tmp_path, annotate=True):
         pass
@@ -126,6 +137,7 @@ def test_an_annotated_frame_has_the_answer_of_the_nearest_window(tmp_path):
         bars.append(read[1][-14:].astype(int))
         assert abs(int(read[1][20, 60, 0]) - 99) < 8  # what is above stays
     assert len(bars) == 30
+    assert all(abs(np.median(bar) - 33) < 8 for bar in bars)
     same = [np.abs(bar - bars[0]).mean() < np.abs(bar - bars[-1]).mean() for bar in bars]
     assert same == [True] * 15 + [False] * 15  # centres at 1.0 and 2.0 s
 
@@ -134,13 +146,15 @@ def test_the_picture_needs_no_more_memory_for_a_longer_stream():
     """Columns and thumbnails are thinned out, and columns stay means of all windows."""
     timeline, total = Timeline('a.mp4', 1), 5 * MOST_COLUMNS
     for second in range(total):
-        timeline.see(np.full((9, 9, 3), second % 256, np.uint8))
+        timeline.add_frame(np.full((9, 9, 3), second % 256, np.uint8))
         timeline.add(second, second + 2, np.array([second / total, 0.5]), None)
     assert len(timeline._thumbnails) <= 2 * THUMBNAILS
     assert len(timeline._columns) <= 2 * MOST_COLUMNS + 1
     assert sum(column.windows for column in timeline._columns) == total
     mean = sum(column.scores for column in timeline._columns) / total
     assert mean == pytest.approx([(total - 1) / 2 / total, 0.5])
+    times = [time for time, _ in timeline._thumbnails]
+    assert times[0] == 0 and len({*np.diff(times)}) == 1
     starts = [column.start for column in timeline._columns]
     assert starts == sorted(starts) and timeline._columns[-1].end == total + 1
 
@@ -149,13 +163,16 @@ def test_the_picture_leaves_out_what_was_not_seen():
     """Grey behind a gap, where there are no scores."""
     timeline = Timeline('a $x^$ b.mp4', 1)  # no formula
     for frame in [*frames(10), Gap(30.0), *frames(10)]:
-        timeline.see(frame)
+        timeline.add_frame(frame)
     for start in (0, 8, 40, 48):
         timeline.add(start, start + 2, np.array([0.2, 0.8]), 0.4)
     assert [len(run) for run in timeline._runs()] == [1, 1, 1, 1]
+    assert timeline._thumbnails[-1][0] == 49
     picture = np.asarray(Image.open(io.BytesIO(timeline.png([], 'class {}'.format))).convert('RGB'))
     grey = (picture == 217).all(2)  # '0.85'
     assert grey.sum() > 0.1 * len(picture) * picture.shape[1]
+    local, others = ((picture == ImageColor.getrgb(ROLES[r])).all(2).sum() for r in PATHWAYS)
+    assert local / (local + others) == pytest.approx(0.4, abs=0.05)
 
 
 def test_a_clock_has_hours_where_they_are_needed():

@@ -18,6 +18,7 @@ from mmengine.registry import DefaultScope
 from tool_runs import ROOT, hear_ctrl_c, run_tool, tool_command, tool_env
 
 from mmaction_kd.registry import MODELS
+from mmaction_kd.streaming import FrameSource
 
 TOOL, STUDENT = 'tools/predict_stream.py', 'configs/dtkd/tiny_slowfast.py'
 FILES = ['segments.csv', 'timeline.png', 'windows.csv', 'windows.jsonl']
@@ -55,7 +56,7 @@ def test_a_folder_of_videos_one_of_them_broken(student, tiny_videos, tmp_path):
     )
     assert f'predict_stream: {folder}/b.mp4 must be a video that can be read' in output
     assert f'{folder}/a.mp4: 0:02 of 0:02, 4 windows, ' in output and ' x real time' in output
-    assert 'F1 ' in output
+    assert re.search(rf'in {out}/c\nF1 0.000 at IoU 0.5, precision 0.000, recall 0.000', output)
     assert names(out) == ['a', 'c'] and names(out / 'a') == sorted([*FILES, 'annotated.mp4'])
     spans = [(line['start'], line['end']) for line in windows(out / 'a')]
     assert spans == [(0, 1.2), (0.4, 1.6), (0.8, 2.0), (1.2, 2.4)]
@@ -66,6 +67,16 @@ def test_a_folder_of_videos_one_of_them_broken(student, tiny_videos, tmp_path):
     assert [(line['start'], line['end']) for line in windows(out / 'c')] == [(0, 0.4)]
     segments = list(csv.DictReader((out / 'a/segments.csv').open()))
     assert (segments[0]['start'], segments[-1]['end']) == ('0.00', '2.40')
+
+
+def test_progress_counts_the_windows_that_are_skipped():
+    """Of a live stream whose frames wait already."""
+    progress = runpy.run_path(str(ROOT / TOOL))['Progress']
+    late = iter([True, False, True])
+    shown = progress(FrameSource('0', 25, lambda: iter(()), late=lambda: next(late)))
+    assert [shown.skip() for _ in range(3)] == [True, False, True]
+    shown.add(61.0)
+    assert shown.line().startswith('1:01, 1 windows, 2 skipped as the model is late, ')
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
@@ -75,15 +75,22 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def changed(dataset: Mapping, settings: Mapping) -> dict:
+    """Return the config of a data set with other settings, inside its wrappers."""
+    if 'dataset' in dataset:
+        return {**dataset, 'dataset': changed(dataset['dataset'], settings)}
+    return {**dataset, **settings}
+
+
 def some_of(dataset: Dataset, count: int) -> Iterator[dict]:
-    """Videos of a data set, evenly spread; -1 for all."""
+    """Return videos of a data set, evenly spread; -1 for all."""
     total = len(dataset)  # type: ignore[arg-type]
     count = total if count == -1 else min(count, total)
     return (dataset[index * total // count] for index in range(count))
 
 
 def summary(name: str, path: Path, found: Agreement) -> str:
-    """Size, agreement and accuracy in one line."""
+    """Format size, agreement and accuracy in one line."""
     return (
         f'{name}: {path.stat().st_size / 1e6:.2f} MB; of {found.videos} test videos '
         f'{found.same_top1} have the same top-1 as in PyTorch, largest difference of a score '
@@ -104,9 +111,10 @@ def main() -> None:
             steps = {'clips': steps.get(f'{args.pathway}_pathway', {})}
         model = load_tested_recognizer(cfg, args.checkpoint, 'cpu', 'export')
         what = deployed(model, args.pathway)
-        test = DATASETS.build(cfg.test_dataloader.dataset)
+        dataset, pipeline = cfg.test_dataloader.dataset, dict(pipeline=cfg.test_pipeline)
+        test = DATASETS.build(changed(dataset, pipeline))
         calibration = args.int8 and DATASETS.build(
-            {**cfg.test_dataloader.dataset, 'ann_file': args.int8}
+            changed(dataset, dict(pipeline, ann_file=args.int8))
         )
         first = test[0]
     except (ValueError, FileNotFoundError, ImportError) as error:

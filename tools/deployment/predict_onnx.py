@@ -21,18 +21,32 @@ import onnxruntime
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp')
 
 
-def sampled_frames(step: dict, total_frames: int) -> np.ndarray:
-    """MMAction2's SampleFrames of a test.
+def sampled_frames(steps: Sequence[dict], total_frames: int) -> np.ndarray:
+    """Sample as MMAction2's SampleFrames or UniformSample in a test, and SnapFrames.
 
     Args:
-        step: its settings.
+        steps: of one input of the graph.
         total_frames: of the video.
 
     Returns:
         Frame indices, (clips, T).
     """
-    length, stride = step['clip_len'], step.get('frame_interval', 1)
-    clips = step.get('num_clips', 1)
+    sampler, *others = steps
+    length, clips = sampler['clip_len'], sampler.get('num_clips', 1)
+    if sampler['type'] == 'UniformSample':
+        segment = (total_frames - 1) / length
+        shifts = (segment / (clips + 1) * (np.arange(clips) + 1)).astype(int)
+        inds = np.round(segment * np.arange(length)).astype(int) + shifts[:, None]
+    else:
+        inds = _strided_frames(sampler, length, clips, total_frames)
+    for step in others:
+        if step['type'] == 'SnapFrames':
+            inds = inds - inds % step['frame_interval']
+    return inds
+
+
+def _strided_frames(step: dict, length: int, clips: int, total_frames: int) -> np.ndarray:
+    stride = step.get('frame_interval', 1)
     if length == 1:  # one frame in the middle of each segment
         starts = (np.arange(clips) + 0.5) * total_frames / clips
     else:
@@ -41,12 +55,15 @@ def sampled_frames(step: dict, total_frames: int) -> np.ndarray:
             starts = np.round(np.arange(clips) * (last_start / (clips - 1)))
         else:
             starts = np.array([last_start // 2])
-    inds = starts[:, None] + stride * np.arange(length)
-    return np.mod(inds, total_frames).astype(int)
+    inds = (starts[:, None] + stride * np.arange(length)).astype(int)
+    if step.get('out_of_bound_opt') == 'repeat_last':
+        inside = inds < total_frames
+        return np.where(inside, inds, (inside * inds).max(1, keepdims=True))
+    return inds % total_frames
 
 
 def resized(frame: np.ndarray, step: dict) -> np.ndarray:
-    """MMAction2's Resize of a frame (H, W, 3)."""
+    """Resize a frame (H, W, 3) as MMAction2's Resize."""
     height, width = frame.shape[:2]
     short, long = sorted(step['scale'])
     if not step.get('keep_ratio', True):
@@ -56,11 +73,12 @@ def resized(frame: np.ndarray, step: dict) -> np.ndarray:
             short, long = long, np.inf
         scale = min(long / max(height, width), short / min(height, width))
         size = (int(width * scale + 0.5), int(height * scale + 0.5))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+    area = step.get('interpolation') == 'area'
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA if area else cv2.INTER_LINEAR)
 
 
 def crop_corners(step: dict, height: int, width: int) -> tuple[list[tuple[int, int]], int, int]:
-    """Of CenterCrop, ThreeCrop or UniformThreeCrop.
+    """Place the crops of CenterCrop, ThreeCrop or UniformThreeCrop.
 
     Args:
         step: its settings.
@@ -90,7 +108,7 @@ def crop_corners(step: dict, height: int, width: int) -> tuple[list[tuple[int, i
 
 
 def clips_of(frames: dict[int, np.ndarray], inds: np.ndarray, steps: Sequence[dict]) -> np.ndarray:
-    """What the steps after the sampling make of a video.
+    """Run the steps after the sampling.
 
     Args:
         frames: by index, (H, W, 3), RGB.
@@ -108,6 +126,8 @@ def clips_of(frames: dict[int, np.ndarray], inds: np.ndarray, steps: Sequence[di
         elif step['type'].endswith('Crop'):
             shape = next(iter(made.values())).shape
             corners, height, width = crop_corners(step, *shape[:2])
+    if not height:  # no crop
+        height, width = next(iter(made.values())).shape[:2]
     views = [
         np.stack([made[index][y : y + height, x : x + width] for index in clip])
         for x, y in corners
@@ -118,7 +138,7 @@ def clips_of(frames: dict[int, np.ndarray], inds: np.ndarray, steps: Sequence[di
 
 
 def read_frames(path: Path) -> list[np.ndarray]:
-    """All frames of a video or of a folder of images, (H, W, 3), RGB.
+    """Read all frames of a video or of a folder of images, (H, W, 3), RGB.
 
     Raises:
         ValueError: there are none.
@@ -139,7 +159,7 @@ def read_frames(path: Path) -> list[np.ndarray]:
 def predict(
     session: onnxruntime.InferenceSession, inputs: dict[str, list[dict]], path: Path
 ) -> dict[str, np.ndarray]:
-    """The graph's outputs for one video.
+    """Return the graph's outputs for one video.
 
     Args:
         session: of the file.
@@ -151,14 +171,14 @@ def predict(
     """
     frames = dict(enumerate(read_frames(path)))
     feed = {}
-    for name, (sample, *steps) in inputs.items():
-        feed[name] = clips_of(frames, sampled_frames(sample, len(frames)), steps)
+    for name, steps in inputs.items():
+        feed[name] = clips_of(frames, sampled_frames(steps, len(frames)), steps)
     names = [output.name for output in session.get_outputs()]
     return {name: values[0] for name, values in zip(names, session.run(None, feed), strict=True)}
 
 
 def best(scores: np.ndarray, classes: Sequence[str], count: int) -> str:
-    """The best classes in words, 'walk 0.81, run 0.10, ...'."""
+    """Format the best classes, 'walk 0.81, run 0.10, ...'."""
     top = np.argsort(-scores, kind='stable')[:count].tolist()
     return ', '.join(f'{classes[i] if classes else i} {scores[i]:.2f}' for i in top)
 

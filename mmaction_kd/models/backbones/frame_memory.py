@@ -59,15 +59,15 @@ def remember_frames(memories: Mapping[nn.Module, FrameMemory]) -> Iterator[None]
     """Let networks use their memories within the context.
 
     Args:
-        memories: maps a :class:`~mmaction_kd.models.backbones.VTN` to its own memory.
+        memories: of each VTN and TemporalConvNet.
     """
-    for vtn, memory in memories.items():
-        vtn.frame_memory = memory  # type: ignore[assignment]
+    for network, memory in memories.items():
+        network.frame_memory = memory  # type: ignore[assignment]
     try:
         yield
     finally:
-        for vtn in memories:
-            vtn.frame_memory = None  # type: ignore[assignment]
+        for network in memories:
+            network.frame_memory = None  # type: ignore[assignment]
 
 
 def _rows_of_bytes(images: Tensor) -> np.ndarray:

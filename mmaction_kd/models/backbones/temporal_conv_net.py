@@ -6,6 +6,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmaction_kd.models.backbones.frame_memory import FrameMemory
 from mmaction_kd.models.backbones.frame_vectors import encode_clips, vectors_from
 from mmaction_kd.options import Count, Ratio, checked_options
 from mmaction_kd.registry import MODELS
@@ -53,6 +54,7 @@ class TemporalConvNet(BaseModule):
                 f'TemporalConvNet: kernel_size must be odd, got {kernel_size}; the window is '
                 'centred on a frame.'
             )
+        self.frame_memory: FrameMemory | None = None  # set by remember_frames
         self.spatial_backbone = MODELS.build(spatial_backbone)
         width = vectors_from(self.spatial_backbone, 'TemporalConvNet')
         self.frame_projection = nn.Linear(width, channels)
@@ -70,7 +72,7 @@ class TemporalConvNet(BaseModule):
         Returns:
             (N V, D, T, 1, 1).
         """
-        vectors = encode_clips(self.spatial_backbone, imgs, self.training)
+        vectors = encode_clips(self.spatial_backbone, imgs, self.training, memory=self.frame_memory)
         feats = self.frame_projection(self.dropout(vectors))  # (N V, T, D)
         x = feats.transpose(1, 2)[..., None, None]  # (N V, T, D) -> (N V, D, T, 1, 1)
         for layer in self.layers:
