@@ -11,8 +11,8 @@ import torch
 from mmaction.structures import ActionDataSample
 from PIL import Image, ImageColor
 
-from mmaction_kd.report.figures.palette import ROLES
 from mmaction_kd.models.dominance import PATHWAYS
+from mmaction_kd.report.figures.palette import ROLES
 from mmaction_kd.streaming import Gap, SegmentMerger, StreamRecord, WindowAnswer
 from mmaction_kd.streaming.timeline import MOST_COLUMNS, THUMBNAILS, Timeline, clock
 
