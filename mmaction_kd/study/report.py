@@ -103,6 +103,33 @@ def tables(study: Study, results: pd.DataFrame) -> list[str]:
     return [_markdown(_compare(study, results, table), table) for table in _tables(study)]
 
 
+def bars(study: Study, results: pd.DataFrame, number: int) -> Figure:
+    """Draw one of a study's figures of kind 'bars', of results that are given.
+
+    Args:
+        study: what its file says of figures; its work dir need not be there.
+        results: see :func:`~mmaction_kd.study.results.gather`.
+        number: place among the study's figures, from 1.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: there is no such figure, it is of another kind, or has no results.
+    """
+    specs = study.cfg.get('figures') or ()
+    if not 1 <= number <= len(specs) or specs[number - 1].get('kind') != 'bars':
+        kinds = [spec.get('kind') for spec in specs]
+        raise ValueError(
+            f"{study.path}: the number of a figure must be that of one of kind 'bars', got "
+            f'{number} of {kinds}.'
+        )
+    drawn = _bars(study, results, specs[number - 1])
+    if drawn is None:
+        raise ValueError(f'{study.path}: figure {number} must have results, got none.')
+    return drawn
+
+
 def _compare(study: Study, results: pd.DataFrame, table: Mapping) -> pd.DataFrame:
     return comparison(
         results,

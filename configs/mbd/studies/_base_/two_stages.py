@@ -1,0 +1,85 @@
+"""MBD in two stages: undistilled, distilled by default and otherwise, and by its peers.
+
+For studies that set data, model, and where the lists of a fold and a seed are. Stage 1 trains each
+pathway alone (`alone`; both in one run, whose losses have no term in common), stage 2 both together
+from there. The undistilled pair (`none`) gets the same stage 2, with the same seed, on the same
+videos. `beta_6` is the default with β = 6, `intermediate_6` so at the intermediate layer only;
+`t4_squared` is T = 4 with T² at the final layer, `asymmetric` so with weights of 0.1 for the
+local and 1 for the global pathway, which is the weaker one after stage 1; `local_teaches` has the
+local pathway as only teacher, on every sample (ordinary distillation, while both train), `mutual`
+is deep mutual learning: both teach on every sample, T = 1.
+"""
+
+evaluate = 'val'
+options = {
+    'train_dataloader.dataset.ann_file': '{train_list}',
+    'train_dataloader.dataset.data_prefix.video': '{videos}',
+    'val_dataloader.dataset.ann_file': '{test_list}',
+    'val_dataloader.dataset.data_prefix.video': '{videos}',
+    'test_dataloader.dataset.ann_file': '{test_list}',
+    'test_dataloader.dataset.data_prefix.video': '{videos}',
+}
+stage_2 = {**options, 'load_from': '{alone.checkpoint}'}
+loss = 'model.distill_loss'
+undistilled = {f'{loss}.layers': 'none'}
+squared = {f'{loss}.layers': 'final', f'{loss}.temperature': 4.0, f'{loss}.t_squared': True}
+arms = dict(
+    alone=dict(config='{model}', options={**options, **undistilled}),
+    none=dict(config='{model}', options={**stage_2, **undistilled}),
+    default=dict(config='{model}', options=stage_2),
+    beta_6=dict(config='{model}', options={**stage_2, f'{loss}.mse_weight': 6.0}),
+    intermediate_6=dict(
+        config='{model}',
+        options={**stage_2, f'{loss}.layers': 'intermediate', f'{loss}.mse_weight': 6.0},
+    ),
+    t4_squared=dict(config='{model}', options={**stage_2, **squared}),
+    asymmetric=dict(
+        config='{model}', options={**stage_2, **squared, f'{loss}.kl_weight': [0.1, 1.0]}
+    ),
+    asymmetric_t2=dict(
+        config='{model}',
+        options={
+            **stage_2,
+            **squared,
+            f'{loss}.kl_weight': [0.1, 1.0],
+            f'{loss}.temperature': 2.0,
+        },
+    ),
+    local_teaches=dict(
+        config='{model}',
+        options={**stage_2, **squared, f'{loss}.kl_weight': 1.0, f'{loss}.teacher': 'local'},
+    ),
+    mutual=dict(
+        config='{model}',
+        options={
+            **stage_2,
+            f'{loss}.teacher': 'both',
+            f'{loss}.layers': 'final',
+            f'{loss}.temperature': 1.0,
+            f'{loss}.kl_weight': 1.0,
+        },
+    ),
+)
+rows = [
+    *('alone', 'none', 'default', 'beta_6', 'intermediate_6', 't4_squared', 'asymmetric'),
+    *('asymmetric_t2', 'local_teaches', 'mutual'),
+]
+tables = [
+    dict(
+        title='Fused scores',
+        rows=rows,
+        metric='acc/fused_mean1',
+        metrics=['acc/local_mean1', 'acc/global_mean1'],
+        baseline='none',
+    ),
+    dict(title='Local pathway', rows=rows, metric='acc/local_mean1', baseline='none'),
+    dict(title='Global pathway', rows=rows, metric='acc/global_mean1', baseline='none'),
+]
+figures = [
+    dict(
+        kind='bars',
+        title='Each pathway and the fused scores',
+        arms=['none', 'default', 't4_squared', 'asymmetric', 'local_teaches', 'mutual'],
+        metrics=['acc/local_mean1', 'acc/global_mean1', 'acc/fused_mean1'],
+    )
+]
