@@ -46,9 +46,6 @@ model = dict(
     features=dict(
         local_pathway='backbone.layers.0', global_pathway='backbone.temporal_encoder.layers.0'
     ),
-    # With the guard and T = 1 no loss against the undistilled pair was seen, and no gain:
-    # configs/mbd/README.md, rendered videos.
-    distill_loss=dict(temperature=1, layers='final', require_teacher_correct=True),
 )
 
 

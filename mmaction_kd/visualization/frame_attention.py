@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmaction_kd.models.backbones.longformer import LongformerAttention
 
 
-def cls_row(attention: LongformerAttention, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
+def cls_row(attention: LongformerAttention, tokens: Tensor) -> Tensor:
     r"""Compute the attention of [CLS] to each token.
 
     .. math:: p = \text{softmax}_j \big( q_0 \cdot k_j / \sqrt{d} \big), \quad
@@ -25,7 +25,6 @@ def cls_row(attention: LongformerAttention, tokens: Tensor, keep: Tensor | None 
     Args:
         attention: of one layer.
         tokens: its input, [CLS] first, (B, 1 + T, D).
-        keep: False for padding, (B, 1 + T). None: no padding.
 
     Returns:
         (B, heads, 1 + T), each row sums to 1.
@@ -34,8 +33,6 @@ def cls_row(attention: LongformerAttention, tokens: Tensor, keep: Tensor | None 
     query = attention.query_global(tokens[:, 0]).unflatten(1, heads)  # (B, heads, d)
     keys = attention.key_global(tokens).unflatten(2, heads)  # (B, 1 + T, heads, d)
     scores = torch.einsum('bhd,bjhd->bhj', query, keys) * query.shape[2] ** -0.5
-    if keep is not None:
-        scores = scores.masked_fill(~keep[:, None], float('-inf'))
     return scores.softmax(2)
 
 

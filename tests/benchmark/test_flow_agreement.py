@@ -117,8 +117,8 @@ def test_settings_are_read_as_they_are_written():
     ('size=3', "with the keys ['algorithm', 'short_side', "),
     ('dis', "got 'dis'"),
     ('stride=two', "got 'stride=two'"),
-    ('stride=0', 'MotionSettings: stride must be 1 or more, got 0'),
-    ('algorithm=raft', "MotionSettings: algorithm must be one of ['dis', "),
+    ('stride=0', 'MotionSettings: stride must be at least 1, got 0'),
+    ('algorithm=raft', "optical_flow: algorithm must be one of ['dis', "),
 ])  # fmt: skip
 def test_settings_that_can_not_be(capsys, text, words):
     with pytest.raises(SystemExit):

@@ -3,12 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from mmaction_kd.optical_flow.parallel_motion import parallel_motion
 from moving_texture import INSIDE, DriftingVideo, shifted, turned
 
 from mmaction_kd.optical_flow.algorithms import ALGORITHMS, optical_flow
 from mmaction_kd.optical_flow.horn_schunck import horn_schunck
-from mmaction_kd.optical_flow.video_motion import MotionSettings
+from mmaction_kd.optical_flow.video_motion import MotionSettings, parallel_motion
 
 MOTIONS = {
     'less than a pixel': shifted(0.6, -0.3),

@@ -20,7 +20,7 @@ def encoder():
     return encoder
 
 
-def run(encoder, keep=None):
+def run(encoder):
     tokens = torch.randn(2, 1 + FRAMES, D, generator=torch.Generator().manual_seed(1))
     inputs = []
     handles = [
@@ -28,7 +28,7 @@ def run(encoder, keep=None):
         for layer in encoder.layers
     ]
     with record_cls_rows(encoder) as rows:
-        encoder(tokens, 3 * torch.arange(FRAMES).expand(2, -1), keep)
+        encoder(tokens, 3 * torch.arange(FRAMES).expand(2, -1))
     for handle in handles:
         handle.remove()
     return rows, inputs
@@ -59,20 +59,10 @@ def test_these_weights_make_the_models_own_output(encoder):
     attn = encoder.layers[0].attn
     tokens = torch.randn(2, 1 + FRAMES, D)
     with record_cls_rows(attn) as rows:
-        out = attn(tokens, None)[:, 0]
+        out = attn(tokens)[:, 0]
     values = attn.value_global(tokens).unflatten(2, (HEADS, -1))  # (B, 1 + T, heads, d)
     summed = torch.einsum('bhj,bjhd->bhd', rows[0], values).flatten(1)
     assert torch.allclose(attn.out(summed), out, atol=1e-5)
-
-
-def test_padding_gets_none(encoder):
-    keep = torch.ones(2, 1 + FRAMES, dtype=torch.bool)
-    keep[1, 5:] = False
-    rows, _ = run(encoder, keep)
-    for row in rows:
-        assert (row[1, :, 5:] == 0).all()
-        assert (row[0, :, 5:] > 0).all()
-        assert row.sum(2).detach().numpy() == pytest.approx(1, abs=1e-6)
 
 
 def test_it_is_that_of_hugging_face(encoder):
@@ -91,7 +81,7 @@ def test_it_is_that_of_hugging_face(encoder):
         getattr(theirs, name).load_state_dict(getattr(attn, name).state_dict())
     tokens = torch.randn(2, 1 + FRAMES, D)
     with record_cls_rows(attn) as rows:
-        attn(tokens, None)
+        attn(tokens)
     is_global = torch.zeros(2, 1 + FRAMES, dtype=torch.bool)
     is_global[:, 0] = True
     with torch.no_grad():

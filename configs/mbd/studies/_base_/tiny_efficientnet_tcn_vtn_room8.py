@@ -11,7 +11,6 @@ _base_ = '../../tiny_efficientnet_tcn_vtn.py'
 model = dict(
     local_pathway=dict(cls_head=dict(num_classes=8)),
     global_pathway=dict(cls_head=dict(num_classes=8)),
-    distill_loss=dict(_delete_=True, type='mmaction_kd.DominanceDistillLoss'),
 )
 data = dict(ann_file='data/room8/fold1_train.txt', data_prefix=dict(video='data/room8/videos'))
 train_dataloader = dict(dataset=data)

@@ -26,7 +26,6 @@ model = dict(
         ),
         cls_head=dict(num_classes=8, in_channels=64),
     ),
-    distill_loss=dict(_delete_=True, type='mmaction_kd.DominanceDistillLoss'),
 )
 
 
