@@ -43,7 +43,7 @@ from mmaction_kd.streaming import (  # noqa: E402
 )
 from mmaction_kd.streaming.frame_source import READERS  # noqa: E402
 from mmaction_kd.streaming.timeline import clock  # noqa: E402
-from mmaction_kd.utils.stopped_tool import STOPPED  # noqa: E402
+from mmaction_kd.utils.stopped_tool import STOPPED, ctrl_c_after  # noqa: E402
 
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.mpg', '.mpeg', '.ts', '.m4v', '.wmv', '.flv')
 PROGRESS = 5  # seconds
@@ -158,7 +158,8 @@ def follow(model: nn.Module, source: FrameSource, record: StreamRecord, args) ->
         for answer in recognize_stream(
             model, frames, source.fps, args.every, args.window, progress.skip
         ):
-            line = record.add(answer)
+            with ctrl_c_after():
+                line = record.add(answer)
             progress.add(answer.end)
             if source.total is None:
                 best = line['top'][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -25,3 +26,22 @@ def plain_ctrl_c(tool: str) -> Iterator[None]:
         message = f'{tool}: stopped; nothing is half-written, give the same command again.'
         print(f'\n{message}', file=sys.stderr, flush=True)
         sys.exit(STOPPED)
+
+
+@contextlib.contextmanager
+def ctrl_c_after() -> Iterator[None]:
+    """Let a Ctrl-C wait for the end of the block, so that all its files have a line, or none.
+
+    Only in the main thread.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed meanwhile.
+    """
+    pressed = []
+    handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt

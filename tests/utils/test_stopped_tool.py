@@ -1,8 +1,10 @@
 """What Ctrl-C makes a tool say."""
 
+import signal
+
 import pytest
 
-from mmaction_kd.utils.stopped_tool import plain_ctrl_c
+from mmaction_kd.utils.stopped_tool import ctrl_c_after, plain_ctrl_c
 
 
 def test_one_line_and_the_exit_code_of_shells(capsys):
@@ -16,3 +18,16 @@ def test_one_line_and_the_exit_code_of_shells(capsys):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(ZeroDivisionError), plain_ctrl_c('tool'):
         raise ZeroDivisionError
+
+
+def test_ctrl_c_waits_for_the_end_of_the_block():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup ignores it
+    done = []
+    try:
+        with pytest.raises(KeyboardInterrupt), ctrl_c_after():
+            signal.raise_signal(signal.SIGINT)
+            done.append('the rest of the block')
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done
