@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,8 @@ from mmaction_kd.deployment.deployed_model import DeployedMBD
 
 METADATA = 'mmaction_kd'
 """Key of the JSON in the file: ``inputs`` (the steps of each), ``classes``."""
+FLOAT_SHARE = 0.005
+"""Of the weights, in the first layers, which INT8 leaves in float."""
 Clips = dict[str, np.ndarray]
 
 
@@ -132,6 +135,8 @@ def compare_onnx(
 def quantize(path: Path, out: Path, videos: Iterable[Mapping], pathway: str | None = None) -> None:
     """Quantise to INT8 by ONNX Runtime: static, QDQ, weights per channel.
 
+    The first layers stay in float: they have few weights, and every later layer sees their error.
+
     Args:
         path: of the ONNX file.
         out: where to.
@@ -168,7 +173,10 @@ def quantize(path: Path, out: Path, videos: Iterable[Mapping], pathway: str | No
                 str(out),
                 Videos(),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=['Conv', 'Gemm', 'MatMul'],
+                # With Clip and Relu they are part of the range: else few of the 256 steps are left
+                # to what a ReLU6 lets through.
+                op_types_to_quantize=['Conv', 'Clip', 'Relu', 'Gemm', 'MatMul'],
+                nodes_to_exclude=first_layers(onnx.load(str(prepared)).graph),
                 per_channel=True,
             )
     finally:
@@ -224,6 +232,26 @@ def _graph_inputs(names: Sequence[str], data: Mapping, pathway: str | None) -> l
     if pathway is not None and isinstance(data['inputs'], Mapping):
         return [f'{pathway}_pathway']
     return list(names)
+
+
+def first_layers(graph: Any) -> list[str]:
+    """Return the names of the nodes nearest to the inputs, which have FLOAT_SHARE of the weights.
+
+    Args:
+        graph: of onnx.
+
+    Returns:
+        Names, from each input alike.
+    """
+    sizes = {weight.name: math.prod(weight.dims) for weight in graph.initializer}
+    depth: dict[str, int] = {}
+    for node in graph.node:  # each behind those that it needs
+        behind = 1 + max((depth.get(name, 0) for name in node.input), default=0)
+        depth |= dict.fromkeys(node.output, behind)
+    nodes = sorted(graph.node, key=lambda node: depth[node.output[0]])
+    held = np.cumsum([sum(sizes.get(name, 0) for name in node.input) for node in nodes])
+    most = FLOAT_SHARE * held[-1]
+    return [node.name for node, up_to in zip(nodes, held, strict=True) if up_to <= most]
 
 
 @contextmanager

@@ -124,5 +124,6 @@ def segment_f1(
 
 
 def _iou(one: Segment, other: Segment) -> float:
+    """Return intersection over union; below 0 where there is a gap between them."""
     common = min(one.end, other.end) - max(one.start, other.start)
-    return max(0.0, common) / (one.end - one.start + other.end - other.start - max(0.0, common))
+    return common / (one.end - one.start + other.end - other.start - common)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks import onnx_latency
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from random_recognizers import (
@@ -27,7 +28,7 @@ from random_recognizers import (
 )
 
 from mmaction_kd.deployment import compare_onnx, deployed, deployed_steps, quantize, write_onnx
-from mmaction_kd.deployment.onnx_file import clips_of, open_session
+from mmaction_kd.deployment.onnx_file import clips_of, first_layers, open_session
 
 
 def few_clips(cfg):
@@ -57,6 +58,7 @@ MODELS = {
     'gated': (MBD, gated, None),
     'fused features': (MBD, trained_fusion, None),
     'frozen': (FROZEN_MBD, unchanged, None),
+    'frozen global': (FROZEN_MBD, unchanged, 'global'),
     'TSN': (TSN, unchanged, None),
 }
 each_model = pytest.mark.parametrize('name', MODELS)
@@ -215,6 +217,38 @@ def test_a_pathway_is_asked_of_mbd_only():
         deployed(model, 'local')
 
 
+def of_another_kind(part):
+    part.data_preprocessor.__class__ = type('Augmenting', (ActionDataPreprocessor,), {})
+
+
+def of_another_layout(part):
+    part.data_preprocessor.format_shape = 'NPTCHW'
+
+
+def views_apart(part):
+    part.cls_head.average_clips = None
+
+
+@pytest.mark.parametrize(
+    ('name', 'change', 'told'),
+    [
+        (
+            'student',
+            of_another_kind,
+            'must be an ActionDataPreprocessor .*, got Augmenting',
+        ),
+        ('student', of_another_layout, "must be an .*, got ActionDataPreprocessor with 'NPTCHW'"),
+        ('student', views_apart, 'cls_head.average_clips must be .*, got None'),
+        ('fused', of_another_layout, "must be an .*, got ActionDataPreprocessor with 'NPTCHW'"),
+    ],
+)
+def test_a_model_that_would_be_exported_as_another_is_refused(name, change, told):
+    model, _ = recognizer(name)
+    change(model.global_pathway if name == 'fused' else model)
+    with pytest.raises(ValueError, match=f'export: .*{told}'):
+        deployed(model)
+
+
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
     """Writes the ONNX file of a model once."""
@@ -271,6 +305,20 @@ def test_int8_is_smaller_and_keeps_what_the_file_tells(files, tmp_path):
     assert told[0]['mmaction_kd'] == told[1]['mmaction_kd']
     found = compare_onnx(out, model, videos)
     assert 1e-4 < found.difference < 0.2  # quantised, and near
+
+
+def test_the_first_layers_of_each_input_stay_in_float():
+    """Of 4, 396 and 400 weights a branch: 1 in 200."""
+    onnx = pytest.importorskip('onnx')
+    sizes = dict(one=4, two=396, three=400)
+    nodes, weights = [], []
+    for branch in 'ab':
+        for before, (name, size) in zip(('', 'one', 'two'), sizes.items(), strict=True):
+            inputs, name = [branch + before, f'w_{branch}{name}'], branch + name
+            nodes.append(onnx.helper.make_node('MatMul', inputs, [name], name))
+            weights.append(onnx.numpy_helper.from_array(np.zeros((2, size // 2)), inputs[1]))
+    graph = onnx.helper.make_graph(nodes, 'two branches', [], [], weights)
+    assert first_layers(graph) == ['aone', 'bone']
 
 
 @pytest.mark.slow

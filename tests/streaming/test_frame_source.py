@@ -2,6 +2,8 @@
 
 import functools
 import http.server
+import shutil
+import socketserver
 import threading
 import time
 import types
@@ -115,6 +117,62 @@ def test_a_live_address_that_fails_is_opened_again(reader, stalls, tmp_path, no_
     assert (gap, len(found) - gap - 1) == (FRAMES - 1, FRAMES)
 
 
+@pytest.mark.parametrize('sent', ['nothing', 'a video'])
+@each_reader
+def test_a_connection_is_given_up_when_its_patience_ends(reader, sent, tmp_path):
+    # So long that it is opened before it stalls.
+    content = 5 * WRITERS['stream.ts'](tmp_path / 'stream.ts').read_bytes()
+    left = threading.Event()
+
+    class Handler(QuietHandler):
+        def do_GET(self):
+            if sent == 'a video':
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(content)
+            left.wait(60)
+
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        since = time.monotonic()
+        capture = READERS[reader](f'http://127.0.0.1:{server.server_port}/live', 1)
+        assert capture.isOpened() == (sent == 'a video')
+        while capture.isOpened() and capture.read()[0]:
+            pass
+        assert time.monotonic() - since < 20  # FFmpeg's own are 30 s and more
+        left.set()
+        server.shutdown()
+
+
+@each_reader
+def test_rtsp_goes_over_tcp(reader):
+    """UDP loses packets. The server refuses it all once it knows how the stream is wanted."""
+    description = b'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track\r\n'
+    wanted = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while request := self.rfile.readline():
+                lines = iter(self.rfile.readline, b'\r\n')
+                headers = dict(line.decode().strip().split(': ', 1) for line in lines)
+                wanted.extend(value for key, value in headers.items() if key == 'Transport')
+                refused = request.startswith(b'SETUP')
+                body = description if request.startswith(b'DESCRIBE') else b''
+                status = '404 Not Found' if refused else '200 OK'
+                answer = (
+                    f'RTSP/1.0 {status}\r\nCSeq: {headers["CSeq"]}\r\n'
+                    f'Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n'
+                )
+                self.wfile.write(answer.encode() + body)
+
+    with socketserver.ThreadingTCPServer(('127.0.0.1', 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f'rtsp://127.0.0.1:{server.server_address[1]}/live'
+        assert not READERS[reader](address, 10).isOpened()
+        server.shutdown()
+    assert wanted and all(transport.startswith('RTP/AVP/TCP') for transport in wanted)
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -152,11 +210,17 @@ def test_a_file_that_breaks_off_is_told(tiny_video, tmp_path, reader):
 class Camera:
     """Gives its frames, then breaks off, or stalls."""
 
+    reported = 0.0
+
     def __init__(self, frames, stalls=False, opened=True):
         self.frames, self.stalls, self.opened, self.released = iter(frames), stalls, opened, False
 
     def isOpened(self):
         return self.opened
+
+    def get(self, _):
+        """What many cameras report: neither a rate nor a number of frames."""
+        return self.reported
 
     def read(self):
         for number in self.frames:
@@ -167,6 +231,27 @@ class Camera:
 
     def release(self):
         self.released = True
+
+
+@pytest.mark.parametrize('reported', [0.0, 1000.0])
+def test_a_rate_that_is_not_reported_must_be_given(reported, monkeypatch):
+    """Of a camera, which is live whatever else it reports, and read by OpenCV."""
+    monkeypatch.setattr(Camera, 'reported', reported)
+    monkeypatch.setitem(READERS, 'opencv', lambda source, _: Camera([1, 2]))
+    monkeypatch.setitem(READERS, 'pyav', None)
+    for reader in ('auto', 'pyav'):
+        with pytest.raises(ValueError, match=f'0 must report its frame rate, got {reported}; set'):
+            open_source('0', reader=reader)
+        source = open_source('0', fps=12, reader=reader)
+        assert (source.fps, source.total) == (12, None)
+
+
+def test_a_file_may_have_the_name_of_a_camera_and_another_rate(tiny_video, tmp_path, monkeypatch):
+    shutil.copy(tiny_video, tmp_path / '7')
+    monkeypatch.chdir(tmp_path)
+    for reader in READERS:
+        source = open_source('7', fps=10, reader=reader)
+        assert (source.fps, source.total, len(list(source.frames()))) == (10, 60, 60)
 
 
 @pytest.fixture

@@ -36,6 +36,26 @@ def test_nothing_goes_on_across_an_interruption():
     assert merged([0.9, 0.9, 0.9], starts=[0, 1, 10]) == [(0, 4, 0, 0.9), (10, 13, 0, 0.9)]
 
 
+def test_a_missing_window_is_an_interruption_where_windows_do_not_overlap():
+    assert merged([0.9, 0.9], window=1, starts=[0, 1.4]) == [(0, 2.4, 0, 0.9)]
+    assert merged([0.9, 0.9], window=1, starts=[0, 2]) == [(0, 1, 0, 0.9), (2, 3, 0, 0.9)]
+
+
+def test_windows_of_several_lengths_are_cut_between_their_centres():
+    merger = SegmentMerger(0.5, 0.3, 1)
+    merger.add(0, 3, [0.9, 0.1])
+    merger.add(2, 9, [0.1, 0.9])  # centres at 1.5 and 5.5
+    assert [s[:3] for s in merger.finish()] == [(0, 3.5, 0), (3.5, 9, 1)]
+
+
+def test_what_comes_behind_the_end_is_a_stretch_of_its_own():
+    merger = SegmentMerger(0.5, 0.3, 1)
+    merger.add(0, 3, [0.9, 0.1])
+    merger.finish()
+    merger.add(1, 4, [0.9, 0.1])
+    assert [s[:3] for s in merger.finish()] == [(0, 3, 0), (1, 4, 0)]
+
+
 def test_windows_apart_from_each_other_as_planned_are_no_interruption():
     assert merged([0.9, 0.9, 0.9], every=10) == [(0, 23, 0, 0.9)]
 
@@ -64,3 +84,4 @@ def test_f1_counts_each_true_segment_once():
     assert segment_f1(found, true) == (pytest.approx(2 * 2 / 7), 2 / 4, 2 / 3)
     assert segment_f1(found, true, overlap=0.8) == (pytest.approx(2 / 7), 1 / 4, 1 / 3)
     assert segment_f1([], true) == (0, 0, 0)
+    assert segment_f1([Segment(12, 14, 0, 1)], true, overlap=0.01) == (0, 0, 0)  # beside them

@@ -27,7 +27,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_file_takes_frames_and_is_calibrated_on_the_list(checkpoint, demo_set, tmp_path):
-    """Of black frames, which the encoder normalises to -127/128: that is their range with 0."""
+    """Of black frames: behind the layers that stay in float, their range with 0 is in the file."""
     onnx = pytest.importorskip('onnx')
     videos, black = demo_set / 'videos', tmp_path / 'black.mp4'
     writer = cv2.VideoWriter(str(black), cv2.VideoWriter.fourcc(*'mp4v'), 25, (64, 48))
@@ -48,11 +48,29 @@ def test_the_file_takes_frames_and_is_calibrated_on_the_list(checkpoint, demo_se
     assert 'of 4 test videos 4 have the same top-1 as in PyTorch' in output
     graph = onnx.load(tmp_path / 'a.int8.onnx').graph
     made_by = {name: node for node in graph.node for name in node.output}
-    first = next(node for node in graph.node if node.op_type == 'Conv')
-    quantised = made_by[made_by[first.input[0]].input[0]]
-    assert quantised.op_type == 'QuantizeLinear'
+    inputs = [[made_by.get(name) for name in n.input] for n in graph.node if n.op_type == 'Conv']
+    kinds = [before[0].op_type for before in inputs]
+    floats = kinds.index('DequantizeLinear')
+    assert 0 < floats < 12 and set(kinds[floats:]) == {'DequantizeLinear'}
+    # A range before a ReLU6 would leave few of 256 steps to [0, 6].
+    clips = [made_by[node.input[0]].op_type for node in graph.node if node.op_type == 'Clip']
+    assert clips and set(clips) == {'Conv'}
+    frames, weight, *_ = inputs[floats]
+    layer = weight.input[0].split('timm_model.')[1].split('.weight')[0]
     values = {x.name: onnx.numpy_helper.to_array(x) for x in graph.initializer}
-    assert 255 * values[quantised.input[1]] == pytest.approx(127 / 128, abs=0.02)
+    assert 255 * values[frames.input[1]] == pytest.approx(range_of_black(checkpoint, layer), 1e-3)
+
+
+def range_of_black(checkpoint, layer):
+    """The range of what comes to a layer, with 0."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(Config.fromfile(ROOT / CONFIG).model).eval()
+    model.load_state_dict(torch.load(checkpoint)['state_dict'])
+    encoder, seen = model.backbone.spatial_backbone, []
+    layer = encoder.backbone.timm_model.get_submodule(layer)
+    layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    encoder(torch.zeros(1, 3, 128, 128))
+    return float(seen[0].max().clamp(min=0) - seen[0].min().clamp(max=0))
 
 
 def test_settings_reach_a_data_set_inside_its_wrappers():
