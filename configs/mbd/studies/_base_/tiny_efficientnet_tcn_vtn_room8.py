@@ -2,7 +2,7 @@
 
     tools/dist_train.sh configs/mbd/studies/_base_/tiny_efficientnet_tcn_vtn_room8.py 1
 
-As tiny_efficientnet_tcn_vtn.py, for 20 epochs. Expect data/room8/videos and
+As tiny_efficientnet_tcn_vtn.py, for 60 epochs. Expect data/room8/videos and
 data/room8/fold1_{train,test}.txt. The study: ../room8_features.py.
 """
 
@@ -31,13 +31,13 @@ val_dataloader = dict(
 del data
 val_cfg = dict(_delete_=True, type='ValLoop')
 val_evaluator = _base_.test_evaluator
-train_cfg = dict(max_epochs=20, val_begin=20)  # validates once, at the end
+train_cfg = dict(max_epochs=60, val_begin=60)  # validates once, at the end
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=20, eta_min=0, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=60, eta_min=0, convert_to_iter_based=True),
 ]
 hooks = dict(_base_.default_hooks)
 del hooks['distill_report']  # a page takes as long as the training
-hooks['checkpoint'] = dict(hooks['checkpoint'], interval=20)
+hooks['checkpoint'] = dict(hooks['checkpoint'], interval=60)
 default_hooks = dict(_delete_=True, **hooks)
 del hooks

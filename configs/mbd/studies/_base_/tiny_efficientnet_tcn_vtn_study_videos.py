@@ -67,13 +67,13 @@ optim_wrapper = dict(
     optimizer=dict(lr=0.003),
     paramwise_cfg=dict(custom_keys=dict(global_pathway=dict(lr_mult=1 / 3))),
 )
-train_cfg = dict(max_epochs=60, val_begin=60)  # validates once, at the end
+train_cfg = dict(max_epochs=120, val_begin=120)  # validates once, at the end
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=60, eta_min=0, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=120, eta_min=0, convert_to_iter_based=True),
 ]
 hooks = dict(_base_.default_hooks)
 del hooks['distill_report']  # a page takes as long as the training
-hooks['checkpoint'] = dict(hooks['checkpoint'], interval=60)
+hooks['checkpoint'] = dict(hooks['checkpoint'], interval=120)
 default_hooks = dict(_delete_=True, **hooks)
 del hooks
