@@ -24,7 +24,7 @@ import torch  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from torch import nn  # noqa: E402
 
-from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_subsets import read_classes  # noqa: E402
 from mmaction_kd.datasets.video_backends import AUTO, with_auto  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 

@@ -29,7 +29,7 @@ import torch  # noqa: E402
 from mmengine.config import Config, DictAction  # noqa: E402
 from torch import nn  # noqa: E402
 
-from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_subsets import read_classes  # noqa: E402
 from mmaction_kd.datasets.video_backends import AUTO  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer  # noqa: E402
 from mmaction_kd.streaming import (  # noqa: E402

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (fixes the host)
-from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.class_subsets import read_classes
 from mmaction_kd.engine.hooks.distill_report_hook import PAGE_FILE
 from mmaction_kd.report.page import run_page
 from mmaction_kd.report.run import load_run

@@ -43,7 +43,7 @@ from mmengine.dist import (
 from mmengine.utils import ProgressBar
 
 import mmaction_kd  # noqa: F401  (before mmaction: fixes the host)
-from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.class_subsets import read_classes
 from mmaction_kd.datasets.labelled_videos import (
     LabelledVideo,
     build_datasets,

@@ -27,7 +27,7 @@ warnings.filterwarnings('ignore', message='Fail to import')
 from mmengine.config import Config, DictAction  # noqa: E402
 from torch.utils.data import Dataset  # noqa: E402
 
-from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_subsets import read_classes  # noqa: E402
 from mmaction_kd.deployment import (  # noqa: E402
     Agreement,
     compare_onnx,

@@ -26,7 +26,7 @@ import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 
-from mmaction_kd.datasets.class_names import read_classes  # noqa: E402
+from mmaction_kd.datasets.class_subsets import read_classes  # noqa: E402
 from mmaction_kd.models.submodels.tested_recognizer import load_tested_recognizer, read_video  # noqa: E402
 from mmaction_kd.utils.atomic_file import write_atomically  # noqa: E402
 from mmaction_kd.visualization import (  # noqa: E402

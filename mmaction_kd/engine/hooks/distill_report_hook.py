@@ -14,8 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 
-from mmaction_kd.datasets.class_names import read_classes
-from mmaction_kd.datasets.class_subsets import load_subsets, subsets_file
+from mmaction_kd.datasets.class_subsets import load_subsets, read_classes, subsets_file
 from mmaction_kd.observations import DOMINANCE, RESPONSIBLE, take_observations
 from mmaction_kd.options import Range, checked_options
 from mmaction_kd.registry import HOOKS

@@ -15,7 +15,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 
-from mmaction_kd.datasets.class_names import read_classes
+from mmaction_kd.datasets.class_subsets import read_classes
 from mmaction_kd.datasets.video_names import video_path
 from mmaction_kd.options import Count, NotNegative, checked_options
 from mmaction_kd.registry import HOOKS
