@@ -35,7 +35,7 @@ TOOLS = Path(__file__).parent
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('study', help='path of a study file, such as configs/mbd/studies/*.py')
-    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/study_<study>')
+    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/study_<method>_<study>')
     parser.add_argument('--devices', type=int, default=1, help='of a run: GPUs, or processes')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     parser.add_argument(
@@ -49,7 +49,8 @@ def parse_args() -> argparse.Namespace:
     add_cfg_options(parser, 'settings that override the study file, as seeds="[0,1]" data=path')
     args = parser.parse_args()
     if args.work_dir is None:
-        args.work_dir = Path('work_dirs', f'study_{Path(args.study).stem}')
+        path = Path(args.study).resolve()  # .../<method>/studies/<study>.py
+        args.work_dir = Path('work_dirs', f'study_{path.parents[1].name}_{path.stem}')
     return args
 
 

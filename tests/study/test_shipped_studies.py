@@ -1,6 +1,8 @@
 """Each study file of configs/: it reads, and each of its options is one that its model takes."""
 
 import inspect
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,20 @@ each_study = pytest.mark.parametrize('path', STUDIES, ids=lambda p: f'{p.parts[-
 
 def test_there_are_studies():
     assert len(STUDIES) >= 10
+
+
+def test_each_has_a_work_dir_of_its_own(monkeypatch):
+    """Also where two methods have a study of one name, wherever it is started."""
+    parse_args = runpy.run_path(str(CONFIGS.parent / 'tools/study.py'))['parse_args']
+
+    def work_dir(path):
+        monkeypatch.setattr(sys, 'argv', ['study.py', str(path)])
+        return parse_args().work_dir
+
+    found = [work_dir(path) for path in STUDIES]
+    assert len(set(found)) == len(STUDIES) > len({path.stem for path in STUDIES})
+    monkeypatch.chdir(STUDIES[0].parent)
+    assert work_dir(STUDIES[0].name) == found[0]
 
 
 @each_study
