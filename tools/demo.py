@@ -135,8 +135,8 @@ def main() -> None:
     for name, accuracy in reached.items():
         print(f'  {name:13} {accuracy:.3f}')
     print('Results:')
-    pages = [f'{WORK}/{run}/distill_report.html' for run in ('two_processes', 'dtkd/dtkd')]
-    for path in (picture, *pages):
+    runs = ('two_processes', 'dtkd/runs/dtkd/train')
+    for path in (picture, *(f'{WORK}/{run}/distill_report.html' for run in runs)):
         print(f'  {path}')
     print(f'All in {time.monotonic() - start:.0f} s.')
     if min(reached['MBD fused'], reached['DTKD dtkd']) < CLEARLY_ABOVE:

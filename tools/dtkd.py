@@ -13,16 +13,17 @@ Subsets are measured on its training videos, by their optical flow, unless CONFI
 ``subsets='ucf101'`` or ``'hmdb51'``: those of the paper.
 
 All configs are checked before the first training: data sets read, models built, losses computed.
-Each step is a command of tools/, which is printed. What is done is not done again: killed and
-started with the same arguments, the run is resumed, also within a training. Results come to
-DIR/results.json. One machine; for more, launch the steps or the configs of configs/dtkd yourself.
+Each step is a command of tools/, which is printed; its files are in DIR/runs/MODEL. What is done is
+not done again: killed and started with the same arguments, the run is resumed, also within a
+training. If a training fails, those that do not need it go on. Results come to DIR/results.json.
+One machine; for more, launch the steps or the configs of configs/dtkd yourself.
 """
 
 import argparse
 import copy
+import functools
 import inspect
 import json
-import os
 import shlex
 import signal
 import sys
@@ -35,12 +36,11 @@ from mmengine.config import Config, DictAction
 
 import mmaction_kd  # noqa: F401  (fixes the host)
 from mmaction_kd.datasets.class_subsets import SHIPPED, ClassSubsets, load_subsets
-from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
 from mmaction_kd.models.losses import HybridScore
-from mmaction_kd.study.check_config import LOADERS, ConfigCheck
-from mmaction_kd.study.launch import newest_test, saves_apart
+from mmaction_kd.study.check_config import LOADERS
+from mmaction_kd.study.launch import Launcher, print_failed, stale
+from mmaction_kd.study.plan import Run
 from mmaction_kd.utils.atomic_file import write_atomically
-from mmaction_kd.utils.child_command import end_command, start_command
 from mmaction_kd.utils.command_line import add_cfg_options
 from mmaction_kd.utils.process_lock import only_process
 from mmaction_kd.utils.stopped_tool import plain_ctrl_c
@@ -223,77 +223,80 @@ def check_monitored(cfg: Config) -> None:
 
 
 class Procedure:
-    """The steps, each done once.
+    """Flow, configs, trainings and tests.
 
     Args:
         args: the command line.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.work, self.devices, self.args = args.work_dir, args.devices, args
+        self.work, self.args = args.work_dir, args
         self.configs = self.work / 'configs'
-        self.results_file = self.work / 'results.json'
-        self.subsets_file = self.work / 'subsets.json'
-        self.baseline = Config.fromfile(args.config)
-        self.baseline.merge_from_dict(args.cfg_options)
+        options = ['--threshold', args.threshold or 'q1']
+        if args.classes is not None:
+            options += ['--classes', str(args.classes)]
+        flow = Run(
+            'flow',
+            self.work,
+            config=args.config,
+            options=args.cfg_options,
+            command='{python} {tools}/data/optical_flow_subsets.py {config} '
+            f'--out {{folder}}/subsets.json {shlex.join(options)}',
+        )
+        self.baseline = flow.build_config()
         hooks = self.baseline.setdefault('default_hooks', {})
         for name, hook in HOOKS.items():
             hooks.setdefault(name, dict(type=f'mmaction_kd.{hook}'))
         if self.baseline.get('test_evaluator') is None:
             sys.exit(f'dtkd: {args.config} must have a test_dataloader, test_cfg, test_evaluator.')
-        named = self.baseline.get('subsets')
-        self.given: Path | None = args.subsets
-        if args.subsets is None and args.threshold is None and named in SHIPPED:
-            self.given = Path(named)
         check_monitored(self.baseline)
-        saves_apart(self.baseline, self.work.name)
-        self._checks = ConfigCheck()
-        self._remember(
-            dict(
-                baseline=self.baseline.pretty_text,
-                subsets=str(self.given or args.threshold or 'q1'),
-                distill=args.distill_options,
-            )
+        self.launcher = Launcher(
+            TOOLS,
+            devices=args.devices,
+            log=functools.partial(print, flush=True),
+            follow=sys.stdout.buffer,
         )
-
-    def _remember(self, settings: dict) -> None:
-        """Refuse to resume with other settings than the work dir was started with."""
-        path = self.work / 'settings.json'
-        settings = json.loads(json.dumps(settings))
-        if path.exists() and json.loads(path.read_text()) != settings:
-            begun = json.loads(path.read_text())
-            other = [key for key in settings if settings[key] != begun.get(key)]
-            sys.exit(
-                f'dtkd: {self.work} must be resumed with the settings it was started with, got '
-                f'another {other}; '
-                'give the same arguments, or another --work-dir.'
-            )
-        self.configs.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(settings, indent=1) + '\n')
+        named = self.baseline.get('subsets')
+        self.flow: tuple[Run, ...] = ()  # none where the subsets are given
+        if args.subsets is not None:
+            self.subsets_file = args.subsets
+        elif args.threshold is None and named in SHIPPED:
+            self.subsets_file = Path(named)
+        else:
+            self.flow, self.subsets_file = (flow,), flow.folder / 'subsets.json'
 
     def run(self) -> None:
-        """Run all steps, in order."""
-        if not (self.given or self.args.configs_only or self.subsets_file.exists()):
-            self.check_with_some_subsets()
-        subsets_file = self.measure_subsets()
-        subsets = load_subsets(subsets_file)
-        taken = sorted({'baseline', 'bskd', 'dtkd', 'configs'} & set(subsets.names))
+        """Do what is missing, in order."""
+        for flow in self.flow:
+            refuse_stale([flow])
+            if not (self.args.configs_only or flow.result()):
+                self.check_with_some_subsets()
+            stop_if(self.launcher.do([flow]))
+        subsets = load_subsets(self.subsets_file)
+        taken = sorted({'baseline', 'bskd', 'dtkd', 'flow'} & set(subsets.names))
         if taken:
             sys.exit(
-                f'dtkd: a subset must not be named as another model or folder here, got {taken} in '
-                f'{subsets_file}; rename it.'
+                f'dtkd: a subset must not be named as another run here, got {taken} in '
+                f'{self.subsets_file}; rename it.'
             )
         for name, classes in subsets.names.items():
             print(f'{name}: {", ".join(classes)}', flush=True)
-        configs = self.made_configs(subsets_file, subsets, self.configs)
-        if not self.args.configs_only:
-            self.check(configs)
+        configs = self.made_configs(self.subsets_file, subsets, self.configs)
         if self.args.configs_only:
             print(f'configs: {", ".join(str(self.configs / f"{name}.py") for name in configs)}')
             return
+        runs: dict[str, Run] = {}
         for name in configs:
-            self.train_and_test(name)
-        print(table(self.results(), subsets.names))
+            taught = name in ('bskd', 'dtkd')
+            needs = tuple(runs[teacher] for teacher in subsets.names) if taught else self.flow
+            runs[name] = Run(name, self.work, config=str(self.configs / f'{name}.py'), needs=needs)
+        refuse_stale(runs.values())
+        self.check(configs)
+        failed = self.launcher.do(list(runs.values()))
+        found = {name: run.result()['metrics'] for name, run in runs.items() if run.result()}
+        write_atomically(self.work / 'results.json', json.dumps(found, indent=1) + '\n')
+        print(table(found, subsets.names))
+        stop_if(failed)
 
     def check(self, configs: dict[str, Config], loaders: Iterable[str] = LOADERS) -> None:
         """Stop where one of the trainings would.
@@ -304,7 +307,7 @@ class Procedure:
         """
         for name, config in configs.items():
             try:
-                self._checks.check(config, loaders=loaders)
+                self.launcher.checks.check(config, loaders=loaders)
             except ValueError as error:
                 sys.exit(f'dtkd: the config of {name} must build, got {error}')
         print(f'checked: {", ".join(configs)}', flush=True)
@@ -338,7 +341,7 @@ class Procedure:
         teachers = {}
         for name in subsets.names:
             found[name] = teacher_config(self.baseline, name, subsets, subsets_file)
-            teachers[name] = (folder / f'{name}.py', self.work / name)
+            teachers[name] = (folder / f'{name}.py', Run(name, self.work).train_folder)
         shared = dict(self.args.distill_options)
         score = {key: shared.pop(key) for key in OF_HYBRID_SCORE if key in shared}
         weightings = dict(
@@ -349,60 +352,24 @@ class Procedure:
             loss = dict(type='mmaction_kd.SubsetDistillLoss', weighting=weighting, **shared)
             config = student_config(self.baseline, loss, subsets_file, teachers)
             found[name] = evaluated_by_subset(config, subsets_file)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, config in found.items():
             write_atomically(folder / f'{name}.py', config.pretty_text)
         return found
 
-    def measure_subsets(self) -> Path:
-        """The file of the subsets, or the name of the paper's; made where none is given."""
-        if self.given is not None:
-            return self.given
-        path = self.subsets_file
-        if not path.exists():
-            config = self.configs / 'baseline.py'
-            write_atomically(config, self.baseline.pretty_text)
-            classes = ['--classes', self.args.classes] if self.args.classes else []
-            tool = TOOLS / 'data' / 'optical_flow_subsets.py'
-            threshold = ['--threshold', self.args.threshold or 'q1']
-            command([sys.executable, tool, config, '--out', path, *threshold, *classes])
-        return path
 
-    def train_and_test(self, name: str) -> None:
-        """Train and test what is not finished.
-
-        Args:
-            name: of the config, which is written already, and of its folder.
-        """
-        work, config = self.work / name, self.configs / f'{name}.py'
-        if last_of_ended(work) is None:
-            script = TOOLS / 'dist_train.sh'
-            command([script, config, self.devices, '--work-dir', work, '--resume'])
-        checkpoint = last_of_ended(work)
-        if checkpoint is None:
-            sys.exit(f'dtkd: {name} must leave its last checkpoint; see the log in {work}.')
-        if name not in self.results():
-            test = work / 'test'
-            script = TOOLS / 'dist_test.sh'
-            command([script, config, checkpoint, self.devices, '--work-dir', test])
-            found = self.results() | {name: newest_test(test)}
-            write_atomically(self.results_file, json.dumps(found, indent=1) + '\n')
-
-    def results(self) -> dict[str, dict[str, float]]:
-        """Return the metrics of the tests."""
-        return json.loads(self.results_file.read_text()) if self.results_file.exists() else {}
+def refuse_stale(runs: Iterable[Run]) -> None:
+    """Stop before anything is done with other settings than a run was begun with."""
+    for run in runs:
+        if reason := stale(run):
+            sys.exit(f'dtkd: {run.name} {reason}.')
 
 
-def command(words: Iterable[object]) -> None:
-    """Print and run a step; stop where it fails."""
-    line = [str(word) for word in words]
-    print(f'$ {shlex.join(line)}', flush=True)
-    process = start_command(line, {**os.environ, 'PYTHON': sys.executable})
-    try:
-        code = process.wait()
-    finally:
-        end_command(process)
-    if code:
-        sys.exit(f'dtkd: the step above failed (exit {code}); the same command resumes there.')
+def stop_if(failed: dict[str, str]) -> None:
+    """Stop if something failed."""
+    if failed:
+        print_failed(failed)
+        sys.exit('dtkd: not all is done; the same command resumes there.')
 
 
 def table(results: dict[str, dict[str, float]], subsets: Iterable[str]) -> str:
@@ -427,12 +394,12 @@ def main() -> None:
     args = parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with only_process(args.work_dir / '.lock', 'dtkd', args.work_dir, 'take another --work-dir'):
-        try:
-            Procedure(args).run()
-        except ValueError as error:
-            sys.exit(str(error))
+        Procedure(args).run()
 
 
 if __name__ == '__main__':
-    with plain_ctrl_c('dtkd'):
-        main()
+    try:
+        with plain_ctrl_c('dtkd'):
+            main()
+    except (ValueError, RuntimeError) as error:
+        sys.exit(str(error))

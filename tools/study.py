@@ -17,9 +17,10 @@ import time
 from pathlib import Path
 
 import mmaction_kd  # noqa: F401  (fixes the host)
-from mmaction_kd.study.launch import Launcher
+from mmaction_kd.study.launch import Launcher, print_failed
 from mmaction_kd.study.plan import Study
 from mmaction_kd.utils.command_line import add_cfg_options
+from mmaction_kd.utils.process_lock import only_process
 from mmaction_kd.utils.stopped_tool import plain_ctrl_c
 
 try:
@@ -92,15 +93,12 @@ def main() -> None:
         launcher = Launcher(
             TOOLS, study.path.parent, args.devices, args.jobs, gpus(), log, args.fork
         )
-        failed = launcher.do(runs, args.work_dir)
+        work = args.work_dir
+        with only_process(work / '.lock', 'study', work, 'take another --work-dir'):
+            failed = launcher.do(runs)
     report = write_report(study, failed)
     print(f'{report.read_text()}\nreport: {report}')
-    blocked = [reason for reason in failed.values() if reason.startswith('needs ')]
-    for name, reason in failed.items():
-        if reason not in blocked:
-            print(f'not done: {name}: {reason}')
-    if blocked:
-        print(f'not done: {len(blocked)} more runs, which need those')
+    print_failed(failed)
     sys.exit(1 if failed else 0)
 
 

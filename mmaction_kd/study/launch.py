@@ -1,8 +1,8 @@
-"""Do what is missing of a study, several runs at a time, each through the ordinary launcher.
+"""Do the missing runs, of a study or of DTKD, several at a time, through the ordinary launcher.
 
 A run is one or more commands of tools/, each in its own process; what they print goes to the run's
-``log.txt``. A run that fails does not stop the others. Killed, at any time, and started again, the
-study is resumed: a training from its last checkpoint, the rest from the last finished command.
+``log.txt``. A run that fails does not stop the others. Killed, at any time, and started again,
+they are resumed: a training from its last checkpoint, the rest from the last finished command.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mmengine.config import Config
 
@@ -29,7 +29,6 @@ from mmaction_kd.study.plan import PLACEHOLDER, Run
 from mmaction_kd.utils.atomic_file import named_write_errors, write_atomically
 from mmaction_kd.utils.child_command import end_command, start_command
 from mmaction_kd.utils.forked_script import ForkedScript
-from mmaction_kd.utils.process_lock import only_process
 
 Log = Callable[[str], None]
 ERROR = re.compile(r'(\[rank\d+\]: )?[\w.]*(Error|Exception|Interrupt|Exit)\b.*:')
@@ -45,7 +44,7 @@ class Launcher:
 
     Args:
         tools: the folder with dist_train.sh and dist_test.sh.
-        here: the folder of the study file.
+        here: the folder of the study file, for commands.
         devices: GPUs of one run, or processes without a GPU.
         jobs: runs at a time.
         gpus: what ``CUDA_VISIBLE_DEVICES`` may name, shared out among the jobs; empty where there
@@ -53,17 +52,19 @@ class Launcher:
         log: called with each line of progress.
         fork: fork each run from this process instead of starting it anew through dist_train.sh,
             which takes seconds; of one device only.
+        follow: where to show what the runs print, also in their logs; None: nowhere.
     """
 
     def __init__(
         self,
         tools: Path,
-        here: Path,
+        here: Path = Path(),
         devices: int = 1,
         jobs: int = 1,
         gpus: tuple[str, ...] = (),
         log: Log = print,
         fork: bool = False,
+        follow: IO[bytes] | None = None,
     ) -> None:
         check_range('study', 'devices', devices, 1)
         check_range('study', 'jobs', jobs, 1)
@@ -78,26 +79,18 @@ class Launcher:
             )
         self.tools, self.here = tools, here
         self.devices, self.jobs, self.gpus, self.log = devices, jobs, gpus, log
-        self._checks = ConfigCheck()
-        self.fork = fork
+        self.checks = ConfigCheck()
+        self.fork, self.follow = fork, follow
 
-    def do(self, runs: list[Run], root: Path) -> dict[str, str]:
+    def do(self, runs: Sequence[Run]) -> dict[str, str]:
         """Do the unfinished runs, after those that they depend on.
 
         Args:
-            runs: of a study, in order.
-            root: the study's work dir; only one study at a time may work in it.
+            runs: in order; only one process at a time may work in their folders.
 
         Returns:
             Why each of the runs that are not done is not, by name.
-
-        Raises:
-            RuntimeError: another process works in that folder.
         """
-        with only_process(root / '.lock', 'study', root, 'take another --work-dir'):
-            return self._do(runs)
-
-    def _do(self, runs: list[Run]) -> dict[str, str]:
         failed: dict[str, str] = {}
         missing = []
         for run in runs:
@@ -119,8 +112,7 @@ class Launcher:
                 for slot in range(self.jobs):
                     if slot not in active and (ready := _next(missing, failed)):
                         missing.remove(ready)
-                        steps, environment = self._steps(ready), self._environment(slot)
-                        active[slot] = _Active(ready, steps, environment, self.fork)
+                        active[slot] = _Active(self, ready, slot)
                 if not active:  # what is left needs a run that failed
                     for run in missing:
                         bad = next(n for n in run.needs if n.name in failed or n in missing)
@@ -145,13 +137,15 @@ class Launcher:
         return failed
 
     def _fault(self, run: Run) -> str | None:
-        """Return the error in a run's config; files that other runs will make are not checked."""
+        """Return the error in the config of a training or test, without what runs will make."""
         trained = run.test_of or run
         pending = [str(need.folder) for need in (*run.needs, *trained.needs) if not need.result()]
-        if trained.config is None or any(place in trained.config for place in pending):
+        if run.command is not None or trained.config is None:
+            return None
+        if any(place in trained.config for place in pending):
             return None
         try:
-            self._checks.check(run.build_config(), pending)
+            self.checks.check(run.build_config(), pending)
         except Exception as error:
             return f'{type(error).__name__}: {error}'
         return None
@@ -165,12 +159,17 @@ class Launcher:
         )
         if run.config is not None or run.test_of is not None:
             cfg = run.build_config()
-            saves_apart(cfg, run.name)
+            saves_apart(cfg, f'{run.root.name}/{run.name}')
+            # Without a seed a resumed run would differ.
+            cfg.randomness = {'seed': 0, **cfg.get('randomness', {})}
+            if run.seed is not None:
+                cfg.randomness.seed = run.seed
             write_atomically(run.config_file, cfg.pretty_text)
         if run.command is not None:
             places = dict(tools=self.tools, python=sys.executable, here=self.here)
+            places |= dict(folder=run.folder, config=run.config_file)
             yield [
-                PLACEHOLDER.sub(lambda match: str(places[match.group(1)]), word)
+                PLACEHOLDER.sub(lambda match: str(places.get(match[1], match[0])), word)
                 for word in shlex.split(run.command)
             ]
             found = run.folder / 'metrics.json'
@@ -178,7 +177,7 @@ class Launcher:
         else:
             if run.test_of is None:
                 yield from self._train(run)
-                metrics = last_validation(run.folder / 'train')
+                metrics = last_validation(run.train_folder)
             if run.evaluate == 'test' or run.test_of is not None:
                 yield self._test(run)
                 metrics = newest_test(run.folder / 'test')
@@ -188,10 +187,9 @@ class Launcher:
         write_atomically(run.result_file, json.dumps(result, indent=1) + '\n')
 
     def _train(self, run: Run) -> Iterator[list[str]]:
-        work = run.folder / 'train'
+        work = run.train_folder
         if last_of_ended(work) is None:
-            options = ['--work-dir', work, '--resume', '--seed', run.seed or 0]
-            yield self._launch('train', [run.config_file], options)
+            yield self._launch('train', [run.config_file], ['--work-dir', work, '--resume'])
         found = last_of_ended(work)
         last = Path(found or work / 'no checkpoint')
         if not last.exists():
@@ -200,7 +198,7 @@ class Launcher:
             )
         run.checkpoint_file.unlink(missing_ok=True)
         here = last.parent.resolve() == work.resolve()  # so the study may be moved
-        run.checkpoint_file.symlink_to(Path('train', last.name) if here else last.resolve())
+        run.checkpoint_file.symlink_to(Path(work.name, last.name) if here else last.resolve())
 
     def _test(self, run: Run) -> list[str]:
         checkpoint = (run.test_of or run).checkpoint_file
@@ -230,16 +228,16 @@ class _Active:
     """A run in progress.
 
     Args:
+        launcher: that does it.
         run: which.
-        steps: its commands.
-        environment: of its processes.
-        fork: run Python scripts in forks of this process.
+        slot: its place among the jobs.
     """
 
-    def __init__(
-        self, run: Run, steps: Iterator[list[str]], environment: dict[str, str], fork: bool = False
-    ) -> None:
-        self.run, self.steps, self.environment, self.fork = run, steps, environment, fork
+    def __init__(self, launcher: Launcher, run: Run, slot: int) -> None:
+        self.run, self.fork, self.follow = run, launcher.fork, launcher.follow
+        self.steps, self.environment = launcher._steps(run), launcher._environment(slot)
+        self.log = run.folder / 'log.txt'
+        self.shown = self.log.stat().st_size if self.log.exists() else 0
         self.process: subprocess.Popen | ForkedScript | None = None
         self.begun = time.time()
 
@@ -251,18 +249,22 @@ class _Active:
         """Start the next command: None while one runs, '' when all are done, else what failed."""
         if self.process is not None:
             code = self.process.poll()
+            if self.follow is not None:
+                with self.log.open('rb') as log:
+                    log.seek(self.shown)
+                    self.shown += self.follow.write(log.read())
+                self.follow.flush()
             if code is None:
                 return None
             if code:
-                return f'exit {code}; see {self.run.folder / "log.txt"}'
+                return f'exit {code}; see {self.log}'
         try:
             words = next(self.steps)
         except StopIteration:
             return ''
         except Exception as error:  # a bad config: this run's failure, not the study's
             return f'{type(error).__name__}: {error}'
-        path = self.run.folder / 'log.txt'
-        with named_write_errors(path), path.open('a') as log:
+        with named_write_errors(self.log), self.log.open('a') as log:
             log.write(f'$ {shlex.join(words)}\n')
             log.flush()
             try:
@@ -279,8 +281,7 @@ class _Active:
 
         The launcher's own error, that a child process failed, is skipped.
         """
-        log = self.run.folder / 'log.txt'
-        lines = log.read_text(errors='replace').splitlines() if log.exists() else []
+        lines = self.log.read_text(errors='replace').splitlines() if self.log.exists() else []
         errors = [line for line in lines if ERROR.match(line) and 'ChildFailedError' not in line]
         return '\n'.join(f'    {line[:300]}' for line in errors[-1:] or lines[-12:])
 
@@ -288,6 +289,16 @@ class _Active:
         """End its processes."""
         if self.process is not None:
             end_command(self.process)
+
+
+def print_failed(failed: Mapping[str, str]) -> None:
+    """Print why runs are not done; those that only wait for one that failed are counted."""
+    blocked = [reason for reason in failed.values() if reason.startswith('needs ')]
+    for name, reason in failed.items():
+        if reason not in blocked:
+            print(f'not done: {name}: {reason}')
+    if blocked:
+        print(f'not done: {len(blocked)} more runs, which need those')
 
 
 def stale(run: Run) -> str | None:

@@ -59,13 +59,14 @@ LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 @dataclass(frozen=True)
 class Run:
-    """One arm on one fold with one seed."""
+    """One arm on one fold with one seed: of a study file, or as tools/dtkd.py makes them."""
 
     arm: str
-    fold: str | None
-    seed: int | None
     root: Path
-    """The study's work dir."""
+    """The work dir of the study, or of the tool."""
+    fold: str | None = None
+    seed: int | None = None
+    """None: the config's, or 0."""
     config: str | None = None
     """Path of the config to train, or None."""
     command: str | None = None
@@ -93,6 +94,11 @@ class Run:
     def config_file(self) -> Path:
         """The config as it is run, options and all."""
         return self.folder / 'config.py'
+
+    @property
+    def train_folder(self) -> Path:
+        """Work dir of the training."""
+        return self.folder / 'train'
 
     @property
     def checkpoint_file(self) -> Path:
@@ -263,7 +269,7 @@ class Study:
         key = (arm, of_fold, of_seed)
         if key in self._made:
             return self._made[key]
-        bare = Run(arm, of_fold, of_seed, self.work_dir)
+        bare = Run(arm, self.work_dir, of_fold, of_seed)
         needs: dict[str, Run] = {}
 
         def needed(name: str) -> Run:

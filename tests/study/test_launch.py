@@ -1,5 +1,6 @@
 """Runs of commands that take milliseconds; the real launcher is in tests/tools/test_study.py."""
 
+import io
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from full_disk import files_up_to
@@ -14,6 +16,7 @@ from mmengine.config import Config
 from recorded import read_study
 
 from mmaction_kd.study.launch import Launcher, last_validation, saves_apart
+from mmaction_kd.study.plan import Run
 
 WRITE = """import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
@@ -40,7 +43,7 @@ def study_of(tmp_path):
 def do(study, logged=None, jobs=1, fork=False):
     log = (lambda line: None) if logged is None else logged.append
     launcher = Launcher(study.path.parent, study.path.parent, jobs=jobs, log=log, fork=fork)
-    return launcher.do(study.runs, study.work_dir)
+    return launcher.do(study.runs)
 
 
 def test_a_run_that_fails_does_not_stop_the_others(study_of):
@@ -78,6 +81,23 @@ def test_a_log_for_which_there_is_no_room_is_named_and_the_study_goes_on_later(s
     assert log.read_text() == before and study.runs[0].result() is None
     do(study)
     assert study.runs[0].result()['metrics'] == {'acc/top1': 0.5}
+
+
+def test_what_runs_print_is_shown_as_it_comes_and_kept(study_of):
+    """Of this try alone, and all of it before its outcome is logged."""
+    study = study_of("""arms = dict(a=dict(command="sh -c 'printf a; sleep 1; echo b'"))""")
+    log = study.runs[0].folder / 'log.txt'
+    log.parent.mkdir(parents=True)
+    log.write_text('of an earlier try\n')
+    written, at_log = [], []
+    shown = io.BytesIO()
+    shown.write = lambda part: written.append(part) or len(part)
+    launcher = Launcher(Path(), follow=shown, log=lambda line: at_log.append(b''.join(written)))
+    assert launcher.do(study.runs) == {}
+    command = b"$ sh -c 'printf a; sleep 1; echo b'\n"
+    assert [part for part in written if part][-2:] in ([b'a', b'b\n'], [command + b'a', b'b\n'])
+    assert at_log == [b'', command + b'ab\n']
+    assert log.read_bytes() == b'of an earlier try\n' + at_log[1]
 
 
 def test_several_jobs_find_the_same(study_of):
@@ -122,33 +142,44 @@ def test_a_run_begun_with_other_settings_is_refused_and_what_needs_it_waits(stud
     assert failed['after_a/seed0'].endswith('--work-dir')
 
 
-def test_two_studies_in_one_folder_are_refused(study_of, tmp_path):
-    study = study_of("arms = dict(slow=dict(command='sleep 30'))")
+STEP = """
+import signal, subprocess, sys, time
+rank = subprocess.Popen(['sleep', '60'], start_new_session=True)
+signal.signal(signal.SIGTERM, lambda *_: (rank.kill(), rank.wait(), sys.exit(1)))
+print(rank.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize('by', [signal.SIGINT, signal.SIGKILL])
+def test_runs_end_with_their_study_and_end_their_own_processes(study_of, tmp_path, by):
+    """They are asked to, not killed: torchrun's ranks, in sessions of their own, would go on."""
+    (tmp_path / 'step.py').write_text(STEP)
+    study = study_of("arms = dict(slow=dict(command='{python} {here}/step.py'))")
     code = (
         f'import sys; sys.path[:0] = {sys.path!r}\n'
-        'from recorded import read_study\n'
         'from mmaction_kd.study.launch import Launcher\n'
         'from mmaction_kd.study.plan import Study\n'
         'from pathlib import Path\n'
+        'import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         f'study = Study({str(study.path)!r}, Path({str(study.work_dir)!r}))\n'
-        'Launcher(Path(), Path()).do(study.runs, study.work_dir)\n'
+        'Launcher(Path(), study.path.parent).do(study.runs)\n'
     )
-    first = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         log = study.runs[0].folder / 'log.txt'
-        _wait(lambda: log.exists())
-        with pytest.raises(RuntimeError, match='another process works in'):
-            do(study)
-        _wait(lambda: _children(first.pid))  # the log is there a moment before
-        children = _children(first.pid)
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        _wait(lambda: not any(map(_alive, children)))  # no run outlives its study
+        _wait(lambda: log.exists() and log.read_text().splitlines()[1:])
+        rank = int(log.read_text().splitlines()[1])
+        process.send_signal(by)
+        process.wait()
+        _wait(lambda: not _alive(rank))
     finally:
-        first.kill()
+        process.kill()
 
 
-def _wait(condition, seconds=60):
+def _wait(condition, seconds=180):
     end = time.time() + seconds
     while not condition():
         assert time.time() < end
@@ -196,6 +227,33 @@ def test_the_last_validation_is_found_across_resumed_runs(tmp_path):
         lines += [json.dumps({'acc/top1': e / 10, 'time': 1.0, 'step': e}) for e in epochs]
         (folder / 'scalars.json').write_text('\n'.join(lines))
     assert last_validation(tmp_path) == {'acc/top1': 0.9}
+
+
+@pytest.mark.parametrize(
+    ('randomness', 'seed', 'expected'),
+    [(None, None, 0), (dict(deterministic=True), None, 0), (dict(seed=3), None, 3),
+     (dict(seed=3), 1, 1), (None, 1, 1)],
+)  # fmt: skip
+def test_a_run_has_its_seed_or_that_of_its_config(tmp_path, randomness, seed, expected):
+    config = Config({} if randomness is None else dict(randomness=randomness))
+    config.default_hooks = dict(checkpoint=dict(out_dir='s3://a'))
+    config.dump(tmp_path / 'given.py')
+    run = Run('arm', tmp_path / 'work', seed=seed, config=str(tmp_path / 'given.py'))
+    next(Launcher(tmp_path)._steps(run))
+    written = Config.fromfile(run.config_file)
+    assert written.randomness == {**(randomness or {}), 'seed': expected}
+    assert written.default_hooks.checkpoint.out_dir == f's3://a/work/{run.name}', 'of this work dir'
+
+
+def test_a_command_made_in_code_finds_its_folder_and_its_config(tmp_path):
+    """The config, which may be none that could be trained; other braces are the command's own."""
+    Config(dict(model=dict(type='NoSuchModel'))).dump(tmp_path / 'given.py')
+    run = Run('a', tmp_path, config=str(tmp_path / 'given.py'), options={'model.depth': 3},
+              command='cp {config} {folder}/{braces}')  # fmt: skip
+    assert Launcher(tmp_path, log=lambda line: None).do([run]) == {}
+    copied = Config.fromfile(run.config_file).model
+    assert copied == dict(type='NoSuchModel', depth=3)
+    assert (run.folder / '{braces}').read_text() == run.config_file.read_text()
 
 
 def test_runs_that_save_elsewhere_save_apart():

@@ -4,12 +4,11 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -69,23 +68,24 @@ def test_the_student_is_the_shipped_one(dtkd):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'subsets', 'remembered'),
+    ('arguments', 'subsets'),
     [
-        ([], Path('ucf101'), 'ucf101'),
-        (['--threshold', 'q2'], None, 'q2'),
-        (['--subsets', 'mine.json'], Path('mine.json'), 'mine.json'),
+        ([], 'ucf101'),
+        (['--threshold', 'q2'], '{work}/runs/flow/subsets.json'),
+        (['--subsets', 'mine.json'], 'mine.json'),
     ],
 )
 def test_the_papers_subsets_are_the_default_of_their_data_set(
-    dtkd, tmp_path, monkeypatch, arguments, subsets, remembered
+    dtkd, tmp_path, monkeypatch, arguments, subsets
 ):
     """A threshold measures."""
     config = ROOT / UCF101.format('', '')
     monkeypatch.setattr(
         sys, 'argv', ['dtkd.py', str(config), '--work-dir', str(tmp_path), *arguments]
     )
-    assert dtkd.Procedure(dtkd.parse_args()).given == subsets
-    assert json.loads((tmp_path / 'settings.json').read_text())['subsets'] == remembered
+    procedure = dtkd.Procedure(dtkd.parse_args())
+    assert str(procedure.subsets_file) == subsets.format(work=tmp_path)
+    assert [run.command.split()[-1] for run in procedure.flow] == arguments[1:][: '{' in subsets]
 
 
 def test_bskd_differs_from_dtkd_by_its_weighting_alone(dtkd, ucf101, tmp_path, monkeypatch):
@@ -157,7 +157,7 @@ def options(demo_set):
 
 def steps(output):
     """What was trained and tested, in order."""
-    return re.findall(r'^\$ \S*dist_(train|test).sh \S*/configs/(\w+).py', output, re.M)
+    return re.findall(r'^\$ \S*dist_(train|test).sh \S*/runs/(\w+)/config.py', output, re.M)
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         for _ in range(1200):
-            if (work / 'dynamic').exists() or run.poll() is not None:
+            if (work / 'runs/dynamic').exists() or run.poll() is not None:
                 break
             time.sleep(0.25)
         subprocess.run(['kill', f'-{signal.SIGKILL.value}', f'-{run.pid}'], check=False)
@@ -189,7 +189,7 @@ def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
         assert {'acc/mean1', 'acc/static_mean1', 'acc/dynamic_mean1'} <= results[name].keys()
     assert 'selectivity/static_sm' in results['dtkd']
     assert steps(run_tool(*command)) == []
-    subsets = load_subsets(work / 'subsets.json').names
+    subsets = load_subsets(work / 'runs/flow/subsets.json').names
     assert subsets == dict(
         dynamic=('drift_left', 'drift_right'), static=('red_then_blue', 'blue_then_red')
     )
@@ -202,7 +202,7 @@ def test_a_training_ends_with_the_tool(demo_set, tmp_path, by):
     job = Job(('tools/dtkd.py', STUDENT, *options(demo_set)), '--work-dir', 'work')
     process = job.start(tmp_path, PORT='29643')
     deadline = time.monotonic() + 300
-    while not list(tmp_path.glob('work/baseline/*/vis_data')):
+    while not list(tmp_path.glob('work/runs/baseline/train/*/vis_data')):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     if by == signal.SIGINT:
@@ -255,15 +255,18 @@ param_scheduler = []
     assert all(torch.equal(value, saved[key]) for key, value in student.state_dict().items())
 
 
-def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path):
-    work = tmp_path / 'work'
-    work.mkdir()
-    settings = dict(baseline='another', subsets='q2', distill={})
-    (work / 'settings.json').write_text(json.dumps(settings))
-    command = ('tools/dtkd.py', STUDENT, '--work-dir', work, *options(demo_set))
+@pytest.mark.parametrize('begun', ['flow', 'baseline'])
+def test_other_settings_than_it_was_begun_with_are_refused(demo_set, tmp_path, begun):
+    """Before anything is done: no run that has not begun yet is trained with them either."""
+    folder = tmp_path / 'work/runs' / begun
+    folder.mkdir(parents=True)
+    (folder / 'study_run.json').write_text(json.dumps(dict(fingerprint='another')))
+    command = ['tools/dtkd.py', STUDENT, '--work-dir', tmp_path / 'work', *options(demo_set)]
+    if begun == 'baseline':
+        command[2:2] = ['--subsets', subsets_of(demo_set)]
     output = run_tool(*command, code=1)
-    assert "with the settings it was started with, got another ['baseline']" in output
-    assert [path.name for path in work.iterdir()] == ['settings.json']
+    assert f'dtkd: {begun} was begun with other settings; remove {folder}, undo' in output
+    assert [path.name for path in folder.parent.rglob('*')] == [begun, 'study_run.json']
 
 
 def subsets_of(demo_set):
@@ -295,9 +298,9 @@ def test_a_fault_of_any_step_is_found_before_the_first(
     options_ = [*shrunken(demo_set), *fault.split()]
     work = ['--work-dir', str(tmp_path / 'w'), '--subsets', str(subsets_of(demo_set))]
     monkeypatch.setattr(sys, 'argv', ['dtkd.py', str(ROOT / STUDENT), *work, *map(str, options_)])
-    monkeypatch.setattr(dtkd, 'command', lambda words: pytest.fail(f'{words} was begun'))
+    monkeypatch.setattr(dtkd.Launcher, 'do', lambda self, runs: pytest.fail(f'{runs} were begun'))
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises((SystemExit, ValueError), match=words):
         dtkd.main()
     signal.signal(signal.SIGTERM, before)
 
@@ -312,11 +315,6 @@ def test_a_metric_that_not_all_steps_report_chooses_nothing(dtkd):
         dtkd.check_monitored(cfg)
 
 
-def test_a_failing_step_stops_it(dtkd):
-    with pytest.raises(SystemExit, match=r'exit 3\); the same command resumes there'):
-        dtkd.command([sys.executable, '-c', 'raise SystemExit(3)'])
-
-
 def test_the_table(dtkd):
     accuracy = {'acc/top1': 0.5, 'acc/mean1': 0.25, 'acc/a_mean1': 0.125}
     lines = dtkd.table(dict(baseline=accuracy, a={'acc/top1': 1.0}), ['a', 'b']).splitlines()
@@ -325,33 +323,10 @@ def test_the_table(dtkd):
     assert lines[3] == 'a | 1.0000 |  |  | '
 
 
-STEP = """
-import signal, subprocess, sys, time
-rank = subprocess.Popen(['sleep', '60'], start_new_session=True)
-signal.signal(signal.SIGTERM, lambda *_: (rank.kill(), rank.wait(), sys.exit(1)))
-open(sys.argv[1], 'w').write(str(rank.pid))
-time.sleep(60)
-"""
-
-
-def test_a_step_that_is_stopped_ends_its_own_processes(dtkd, tmp_path):
-    """It is asked to, not killed: torchrun's ranks, in sessions of their own, would go on."""
-    note = tmp_path / 'rank'
-
-    def press_ctrl_c():
-        while not (note.exists() and note.read_text()):
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=press_ctrl_c).start()
-    with pytest.raises(KeyboardInterrupt):
-        dtkd.command([sys.executable, '-c', STEP, note])
-    signal.signal(signal.SIGINT, before)
-    assert not Path('/proc', note.read_text()).exists()
-
-
-def test_of_two_at_once_in_one_folder_the_second_is_refused(dtkd, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    'words', [('dtkd', STUDENT), ('study', 'configs/mbd/studies/study_videos.py')]
+)
+def test_of_two_at_once_in_one_folder_the_second_is_refused(tmp_path, monkeypatch, words):
     (tmp_path / 'w').mkdir()
     other = f"""
 from pathlib import Path
@@ -364,9 +339,10 @@ input()
         [sys.executable, '-c', other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == 'held\n'
-        monkeypatch.setattr(sys, 'argv', ['dtkd.py', STUDENT, '--work-dir', str(tmp_path / 'w')])
+        tool, config = words
+        monkeypatch.setattr(sys, 'argv', [tool, str(ROOT / config), '--work-dir', f'{tmp_path}/w'])
         before = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(RuntimeError, match=r'dtkd: another process works in .*/w; wait for it'):
-            dtkd.main()
+        with pytest.raises(RuntimeError, match=f'{tool}: another process works in .*/w; wait for'):
+            runpy.run_path(str(ROOT / f'tools/{tool}.py'))['main']()
         signal.signal(signal.SIGTERM, before)
         holder.communicate('\n')
