@@ -82,7 +82,7 @@ class Job:
     def run(self, folder: Path, code: int | None = 0) -> str:
         """Run it to its end; returns what it printed."""
         with self.start(folder, subprocess.PIPE) as process:
-            printed, _ = process.communicate(timeout=300)
+            printed, _ = process.communicate(timeout=600)
         assert code is None or process.returncode == code, printed[-4000:]
         return printed
 

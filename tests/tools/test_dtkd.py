@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import random
 import re
 import runpy
 import signal
@@ -15,7 +16,7 @@ import torch
 from killed_tools import Job
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from tool_runs import ROOT, run_tool, shrunken, tool_command, tool_env
+from tool_runs import ROOT, run_tool, shrunken
 
 from mmaction_kd.datasets.class_subsets import ClassSubsets, load_subsets
 from mmaction_kd.host_fixes.last_checkpoint import last_of_ended
@@ -163,22 +164,18 @@ def steps(output):
 @pytest.mark.slow
 def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
     work = tmp_path / 'work'
-    command = ('tools/dtkd.py', STUDENT, '--work-dir', work, *options(demo_set))
+    job = Job(('tools/dtkd.py', STUDENT, *options(demo_set)), '--work-dir', 'work')
     log = tmp_path / 'killed.log'
     with log.open('w') as file:
-        run = subprocess.Popen(
-            tool_command(*command), cwd=ROOT, env=tool_env(PORT='29641'), stdout=file,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        process = job.start(tmp_path, file)
         for _ in range(1200):
-            if (work / 'runs/dynamic').exists() or run.poll() is not None:
+            if (work / 'runs/dynamic').exists() or process.poll() is not None:
                 break
             time.sleep(0.25)
-        subprocess.run(['kill', f'-{signal.SIGKILL.value}', f'-{run.pid}'], check=False)
-        subprocess.run(['pkill', '-9', '-f', str(work)], check=False)
-        run.wait()
+        job.kill(random.Random(0))
+        process.wait()
     assert steps(log.read_text())[:2] == [('train', 'baseline'), ('test', 'baseline')]
-    output = run_tool(*command, PORT='29642')
+    output = job.run(tmp_path)  # not forked: conftest.py's quick pretty_text is another
     names = ('dynamic', 'static', 'bskd', 'dtkd')
     expected = [(kind, name) for name in names for kind in ('train', 'test')]
     assert [s for s in steps(output) if s[1] != 'baseline'] == expected
@@ -188,7 +185,7 @@ def test_each_step_is_done_once_across_a_kill(demo_set, tmp_path):
     for name in ('baseline', 'bskd', 'dtkd'):
         assert {'acc/mean1', 'acc/static_mean1', 'acc/dynamic_mean1'} <= results[name].keys()
     assert 'selectivity/static_sm' in results['dtkd']
-    assert steps(run_tool(*command)) == []
+    assert steps(job.run(tmp_path)) == []
     subsets = load_subsets(work / 'runs/flow/subsets.json').names
     assert subsets == dict(
         dynamic=('drift_left', 'drift_right'), static=('red_then_blue', 'blue_then_red')
