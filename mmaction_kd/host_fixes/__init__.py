@@ -10,7 +10,7 @@ from mmaction_kd.host_fixes import (
     atomic_checkpoints,
     checkpoint_loader,
     config_packages,
-    dataset_copies,
+    datasets,
     frame_rates,
     missing_modules,
     model_methods,
@@ -35,7 +35,7 @@ FIXES: tuple[Fix, ...] = (
     *video_readers.FIXES,
     *activation_checkpointing.FIXES,
     *frame_rates.FIXES,
-    *dataset_copies.FIXES,
+    *datasets.FIXES,
 )
 
 

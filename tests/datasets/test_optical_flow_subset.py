@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from mmaction.datasets import VideoDataset
 from mmaction.structures import ActionDataSample
-from mmengine.registry import DATASETS as ROOT_DATASETS
 
 from mmaction_kd.datasets import OpticalFlowSubset
 from mmaction_kd.datasets.skip_bad_videos import skip_bad_videos_in
@@ -17,14 +16,6 @@ from mmaction_kd.registry import DATASETS
 CLASSES = ['lie', 'run', 'sit', 'walk', 'jump']
 STATIC = ['lie', 'sit']
 LABELS = [0, 1, 2, 3, 4, 2, 0, 4]
-
-
-@ROOT_DATASETS.register_module()
-class CountedVideos(VideoDataset):
-    """One that ClassBalancedDataset takes; MMAction2's own have no ``get_cat_ids``."""
-
-    def get_cat_ids(self, idx):
-        return [self.get_data_info(idx)['label']]
 
 
 def keep_annotation(results):
@@ -144,7 +135,7 @@ def test_an_unknown_wrapper_is_refused(files):
 
 def plain(files, ann='ann', **changes):
     """Config of the data set alone."""
-    cfg = dict(type='mmengine.CountedVideos', ann_file=files[ann], pipeline=[keep_annotation])
+    cfg = dict(type='mmaction.VideoDataset', ann_file=files[ann], pipeline=[keep_annotation])
     return {**cfg, **changes}
 
 

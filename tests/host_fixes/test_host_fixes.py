@@ -475,6 +475,21 @@ def probe_subsets():
         assert type(dataset.get_subset([0]).pipeline) is Compose
 
 
+def probe_balanced_classes():
+    """A data set of videos in which each class is as frequent as the most frequent one."""
+    from mmaction.datasets import VideoDataset
+    from mmengine.dataset import ClassBalancedDataset
+
+    labels = [0, 0, 0, 0, 1]
+    for multi_class in (False, True):
+        Path('uneven.txt').write_text('\n'.join(f'{i}.mp4 {k}' for i, k in enumerate(labels)))
+        kwargs = dict(multi_class=True, num_classes=2) if multi_class else {}
+        videos = VideoDataset('uneven.txt', pipeline=[], **kwargs)
+        balanced = ClassBalancedDataset(videos, oversample_thr=0.8)  # sqrt(0.8 / 0.2) = 2 times
+        names = [balanced.get_data_info(i)['filename'] for i in range(len(balanced))]
+        assert names == ['0.mp4', '1.mp4', '2.mp4', '3.mp4', '4.mp4', '4.mp4']
+
+
 PROBES = {
     # 'Found no NVIDIA driver' in a program of one's own, other words in a forked process
     probe_two_processes: r'torch\.cuda\.set_device\(local_rank\)',
@@ -508,6 +523,7 @@ PROBES = {
     probe_frame_rate: r'target_fps had no effect',
     probe_activation_checkpointing: r'the backbone has no gradient',
     probe_subsets: r'AssertionError',
+    probe_balanced_classes: r'NotImplementedError|get_cat_ids',
 }
 
 

@@ -1,4 +1,4 @@
-"""A subset of a data set has that data set's own parts."""
+"""Data sets: subsets have their own parts, uneven classes can be balanced."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def _memo_of_its_own(base_dataset: Any) -> None:
     base_dataset.BaseDataset._copy_without_annotation = copy_without_annotation
 
 
+def _no_categories() -> bool:
+    source = source_of('mmaction.datasets.base')
+    return 'def get_data_info' in source and 'def get_cat_ids' not in source
+
+
+def _categories_by_label(base: Any) -> None:
+    def get_cat_ids(self: Any, idx: int) -> list[int]:
+        """Return a video's categories, for ClassBalancedDataset."""
+        label = self.get_data_info(idx)['label']
+        if self.multi_class:  # K zeros and ones
+            return label.nonzero()[:, 0].tolist()
+        return [label]
+
+    base.BaseActionDataset.get_cat_ids = get_cat_ids
+
+
 FIXES = (
     Fix(
         name="get_subset may give a data set another's pipeline or metainfo",
@@ -32,5 +48,13 @@ FIXES = (
         fault=_copies_share_a_memo,
         patch=_memo_of_its_own,
         remedy='make subsets by annotation files',
+    ),
+    Fix(
+        name='ClassBalancedDataset takes no data set of videos (NotImplementedError)',
+        hosts=('mmaction2', 'mmengine'),
+        module='mmaction.datasets.base',
+        fault=_no_categories,
+        patch=_categories_by_label,
+        remedy='repeat the lines of rare classes in the annotation file',
     ),
 )
