@@ -89,7 +89,7 @@ def eq12_13(
     groups,
     kl_weight=0.6,
     mse_weight=0.4,
-    temperature=4.0,
+    temperature=1.0,
     t_squared=False,
     teacher='dominant',
     layers='both',

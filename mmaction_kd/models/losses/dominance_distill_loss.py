@@ -134,8 +134,8 @@ class DominanceDistillLoss(nn.Module):
     and equal pathways are allowed: dominance is a tie, distances are 0, gradients are finite. Sums
     are in float32 or wider for scores of any precision, dominance in float64.
 
-    Source: MBD, equations (5)-(13). Differs from the paper: T, not given there, is 4, with a factor
-    T² that makes α independent of T; the sum of (7) is a mean.
+    Source: MBD, equations (5)-(13). Differs from the paper: T, which it does not have, is a key;
+    the sum of (7) is a mean.
 
     Args:
         num_classes: K.
@@ -143,7 +143,7 @@ class DominanceDistillLoss(nn.Module):
             with ``layers`` 'intermediate' and 'both'.
         kl_weight: α, one number or (local, global).
         mse_weight: β, one number or (local, global).
-        temperature: T of (5), above 0.
+        temperature: T of (5), above 0 (not in the paper).
         t_squared: multiply the KL term by T² (not in the paper).
         teacher: 'dominant' (3)-(4); 'local' | 'global': always the same one; or 'both', each of the
             other on all samples (deep mutual learning, Zhang et al., CVPR 2018), not the paper's.
@@ -169,7 +169,7 @@ class DominanceDistillLoss(nn.Module):
         feat_dims: Mapping[str, int] | None = None,
         kl_weight: float | Sequence[float] = 0.6,
         mse_weight: float | Sequence[float] = 0.4,
-        temperature: Positive = 4.0,
+        temperature: Positive = 1.0,
         t_squared: bool = False,
         teacher: Literal['dominant', 'local', 'global', 'both'] = 'dominant',
         layers: Literal['final', 'intermediate', 'both', 'none'] = 'both',
