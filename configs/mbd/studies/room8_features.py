@@ -1,7 +1,7 @@
 r"""room8, two stages on frozen ImageNet features: does distillation add anything on real video?
 
     python tools/study.py configs/mbd/studies/room8_features.py --fork \
-        --arms alone none default mutual
+        --arms alone none default t4 mutual
 
 Three folds, three seeds. The protocol and its arms: _base_/two_stages.py. `data` holds videos/ and
 fold{1,2,3}_{train,test}.txt.
@@ -26,6 +26,6 @@ train_list, test_list, videos = (
     '{data}/{fold}_test.txt',
     '{data}/videos',
 )
-rows = ['alone', 'none', 'default', 'mutual']
+rows = ['alone', 'none', 'default', 't4', 'mutual']
 tables = [{**table, 'rows': rows} for table in _base_.tables]
 figures = [{**_base_.figures[0], 'arms': rows}]

@@ -58,5 +58,14 @@ arms = dict(
     },
 )
 del half
-rows = ['alone_half', 'none_half', 'default_half', *_base_.rows]
-tables = [{**table, 'rows': rows} for table in _base_.tables]
+rows = [*_base_.rows, 'none_half']
+tables = [
+    *[{**table, 'rows': rows} for table in _base_.tables],
+    {
+        **_base_.tables[0],
+        'title': 'Fused scores, half as long',
+        'rows': ['alone_half', 'none_half', 'default_half'],
+        'baseline': 'none_half',
+    },
+]
+figures = [{**_base_.figures[0], 'arms': rows[1:]}]
