@@ -15,7 +15,7 @@ Subsets are measured on its training videos, by their optical flow, unless CONFI
 All configs are checked before the first training: data sets read, models built, losses computed.
 Each step is a command of tools/, which is printed; its files are in DIR/runs/MODEL. What is done is
 not done again: killed and started with the same arguments, the run is resumed, also within a
-training. If a training fails, those that do not need it go on. Results come to DIR/results.json.
+training. If a training fails, those that do not need it continue. Results come to DIR/results.json.
 One machine; for more, launch the steps or the configs of configs/dtkd yourself.
 """
 

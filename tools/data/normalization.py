@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def dataset_config(path: str, options: dict, frames: int) -> dict:
-    """The training videos, read to whole frames that are spread over each.
+    """The training videos, read to complete frames that are spread over each.
 
     Args:
         path: of the config.
