@@ -191,11 +191,10 @@ def _children(pid):
 
 def _alive(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f'/proc/{pid}/stat') as stat:
+            return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):  # ended before it was opened, or read
         return False
-    with open(f'/proc/{pid}/stat') as stat:
-        return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
 
 
 def test_a_half_written_result_is_no_result(study_of):

@@ -26,7 +26,7 @@ undistilled = {f'{loss}.layers': 'none'}
 arms = dict(
     alone=dict(config='{model}', options={**options, **undistilled}),
     none=dict(config='{model}', options={**stage_2, **undistilled}),
-    default=dict(config='{model}', options=stage_2),
+    default=dict(config='{model}', options={**stage_2, f'{loss}.temperature': 1.0}),
     t4=dict(config='{model}', options={**stage_2, f'{loss}.temperature': 4.0}),
     asymmetric=dict(
         config='{model}',
@@ -44,6 +44,7 @@ arms = dict(
             **stage_2,
             f'{loss}.teacher': 'both',
             f'{loss}.layers': 'final',
+            f'{loss}.temperature': 1.0,
             f'{loss}.kl_weight': 1.0,
         },
     ),
