@@ -1,5 +1,8 @@
 """What the settings of configs/mbd/paper.yml are in a config; see test_paper.py."""
 
+import inspect
+
+from mmaction_kd.models.losses import DominanceDistillLoss
 from mmaction_kd.models.submodels.recognizer_config import split_recognizer_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -123,8 +126,15 @@ def distills(layer):
     return lambda cfg, _: cfg.model.distill_loss.get('layers', 'both') in (layer, 'both')
 
 
-def distilled(key, default):
-    return lambda cfg, _: cfg.model.distill_loss.get(key, default)
+DEFAULTS = inspect.signature(DominanceDistillLoss).parameters
+
+
+def distilled(key):
+    return lambda cfg, _: cfg.model.distill_loss.get(key, DEFAULTS[key].default)
+
+
+def stated(key):
+    return lambda cfg, _: cfg.model.distill_loss.get(key)
 
 
 def fusion(cfg, _):
@@ -156,12 +166,12 @@ SETTINGS = dict(
     schedule=lambda cfg, _: cfg.param_scheduler[-1].type,
     intermediate=distills('intermediate'),
     final=distills('final'),
-    teacher=distilled('teacher', 'dominant'),
-    align=distilled('final_align', 'kl'),
-    kl_weight=distilled('kl_weight', None),
-    mse_weight=distilled('mse_weight', None),
-    temperature=distilled('temperature', 1),
-    t_squared=distilled('t_squared', False),
+    teacher=distilled('teacher'),
+    align=distilled('final_align'),
+    kl_weight=stated('kl_weight'),
+    mse_weight=stated('mse_weight'),
+    temperature=distilled('temperature'),
+    t_squared=distilled('t_squared'),
     dominance=lambda cfg, _: cfg.model.distill_loss.get('dominance', {}).get('space', 'prob'),
     fusion=fusion,
 )
