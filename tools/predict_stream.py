@@ -168,6 +168,14 @@ def follow(model: nn.Module, source: FrameSource, record: StreamRecord, args) ->
         print(f'{source.name}: {progress.line()}', flush=True)
 
 
+def print_segments(found: list[Segment], truth: list[Segment] | None, out: Path) -> None:
+    """Print how many segments were found, and their F1 where the true ones are known."""
+    print(f'{len(found)} segments in {out}')
+    if truth is not None:
+        f1, precision, recall = segment_f1(found, truth)
+        print(f'F1 {f1:.3f} at IoU 0.5, precision {precision:.3f}, recall {recall:.3f}')
+
+
 def main() -> None:
     args = parse_args()
     failed = False
@@ -190,8 +198,11 @@ def main() -> None:
             source = source or open_source(name, **settings)
             # Settings are refused before a file is replaced.
             recognize_stream(model, (), source.fps, args.every, args.window)
-            with StreamRecord(out, name, source.fps, classes, merger, args.annotate) as record:
-                follow(model, source, record, args)
+            try:
+                with StreamRecord(out, name, source.fps, classes, merger, args.annotate) as record:
+                    follow(model, source, record, args)
+            finally:
+                print_segments(merger.segments, truth, out)
         except ValueError as error:
             print(error, file=sys.stderr)
             failed = True
@@ -199,10 +210,6 @@ def main() -> None:
             print(f'\npredict_stream: stopped; the results so far are in {out}.', file=sys.stderr)
             sys.exit(STOPPED)
         source = None
-        print(f'{len(merger.segments)} segments in {out}')
-        if truth is not None:
-            f1, precision, recall = segment_f1(merger.segments, truth)
-            print(f'F1 {f1:.3f} at IoU 0.5, precision {precision:.3f}, recall {recall:.3f}')
     if failed:
         sys.exit(1)
 

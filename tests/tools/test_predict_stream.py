@@ -96,7 +96,9 @@ def test_a_mistake_is_told_and_nothing_is_written(
     monkeypatch.setattr(sys, 'argv', list(map(str, words)))
     with DefaultScope.overwrite_default_scope('mmaction'), pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / TOOL), run_name='__main__')
-    assert re.search(output, f'{ended.value} {capsys.readouterr().err}')
+    printed = capsys.readouterr()
+    assert re.search(output, f'{ended.value} {printed.err}')
+    assert 'segments' not in printed.out  # nothing was found, as nothing was looked at
     assert not (tmp_path / 'out').exists()
 
 
