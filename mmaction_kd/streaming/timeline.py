@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from mmaction_kd.report.figures.palette import KINDS, ROLES
 from mmaction_kd.streaming.segments import Segment
@@ -22,6 +22,8 @@ THUMBNAILS = 12  # of the picture; up to twice as many are kept
 THUMBNAIL_HEIGHT = 72  # pixels
 MOST_COLUMNS = 1024  # of the map of scores, up to twice as many are kept
 MOST_CLASSES = 10  # rows of the map
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
+"""Seconds between the marks of the time axis."""
 
 
 @dataclass
@@ -227,9 +229,9 @@ def _edges(run: Sequence[_Column]) -> np.ndarray:
     return np.concatenate([[run[0].start], (centres[1:] + centres[:-1]) / 2, [run[-1].end]])
 
 
-def _round_times(end: float) -> MaxNLocator:
-    steps = [1, 1.5, 2, 3, 6, 10] if end > 60 else [1, 2, 5, 10]
-    return MaxNLocator(10, steps=steps)
+def _round_times(end: float) -> MultipleLocator:
+    """Place the marks at round seconds, minutes or hours: at most 11 within ten days."""
+    return MultipleLocator(next((step for step in TICKS if end <= 10 * step), TICKS[-1]))
 
 
 def _ink(colour: str) -> str:

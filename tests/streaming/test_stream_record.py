@@ -14,7 +14,7 @@ from PIL import Image, ImageColor
 from mmaction_kd.models.dominance import PATHWAYS
 from mmaction_kd.report.figures.palette import ROLES
 from mmaction_kd.streaming import Gap, SegmentMerger, StreamRecord, WindowAnswer
-from mmaction_kd.streaming.timeline import MOST_COLUMNS, THUMBNAILS, Timeline, clock
+from mmaction_kd.streaming.timeline import MOST_COLUMNS, THUMBNAILS, Timeline, _round_times, clock
 
 CLASSES = ('walk', 'run, fast', 'jump')
 FPS = 10
@@ -173,6 +173,24 @@ def test_the_picture_leaves_out_what_was_not_seen():
     assert grey.sum() > 0.1 * len(picture) * picture.shape[1]
     local, others = ((picture == ImageColor.getrgb(ROLES[r])).all(2).sum() for r in PATHWAYS)
     assert local / (local + others) == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ('end', 'marks'),
+    [
+        (8, '0:00 0:01 0:02 0:03 0:04 0:05 0:06 0:07 0:08'),
+        (100, '0:00 0:10 0:20 0:30 0:40 0:50 1:00 1:10 1:20 1:30 1:40'),
+        (7200, '0:00 15:00 30:00 45:00 1:00:00 1:15:00 1:30:00 1:45:00 2:00:00'),
+        (
+            36_000,
+            '0:00 1:00:00 2:00:00 3:00:00 4:00:00 5:00:00 6:00:00 7:00:00 8:00:00 9:00:00 10:00:00',
+        ),
+    ],
+)
+def test_the_time_axis_has_round_times(end, marks):
+    """At most eleven marks."""
+    times = _round_times(end).tick_values(0, end)
+    assert [clock(time) for time in times if 0 <= time <= end] == marks.split()
 
 
 def test_a_clock_has_hours_where_they_are_needed():

@@ -28,7 +28,9 @@ class FrameMemory:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
-        self._vectors: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._rows: OrderedDict[bytes, int] = OrderedDict()
+        # One block: thousands of small tensors among the activations fragment the heap.
+        self._table: Tensor | None = None  # (capacity, D)
 
     def vectors(self, images: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Encode the images that are new, and look up the others.
@@ -41,17 +43,26 @@ class FrameMemory:
             (B, D).
         """
         keys = [hashlib.blake2b(row, digest_size=32).digest() for row in _rows_of_bytes(images)]
-        found = {key: self._vectors[key] for key in keys if key in self._vectors}
+        found = {key: self._table[self._rows[key]] for key in keys if key in self._rows}  # type: ignore[index]
         new = {key: place for place, key in enumerate(keys) if key not in found}
         if new:
             found.update(zip(new, encode(images[list(new.values())]), strict=True))
-        for key in keys:
-            # A view would keep the memory of the complete batch alive.
-            self._vectors[key] = found[key].clone() if key in new else found[key]
-            self._vectors.move_to_end(key)
-        while len(self._vectors) > self.capacity:
-            self._vectors.popitem(last=False)
-        return torch.stack([found[key] for key in keys])
+        answer = torch.stack([found[key] for key in keys])
+        for key in found:  # those of the table first, so that none of them is evicted for the new
+            if key in self._rows:
+                self._rows.move_to_end(key)
+            else:
+                self._store(key, found[key])
+        return answer
+
+    def _store(self, key: bytes, vector: Tensor) -> None:
+        if self._table is None:
+            self._table = vector.new_empty(self.capacity, *vector.shape)
+        row = len(self._rows)
+        if row == self.capacity:
+            _, row = self._rows.popitem(last=False)
+        self._table[row] = vector
+        self._rows[key] = row
 
 
 @contextmanager
