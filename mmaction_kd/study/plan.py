@@ -138,14 +138,15 @@ class Run:
             str(need.folder) in trained.config for need in trained.needs
         )
         settings = dict(
-            config=trained.config if made else self.build_config().pretty_text,
+            config=trained.config if made else self.build_config().to_dict(),
             options={**trained.options, **self.options} if made else {},
             command=self.command,
             evaluate=self.evaluate,
             seed=self.seed,
             needs=[need.fingerprint() for need in self.needs],
         )
-        text = json.dumps(settings, sort_keys=True).replace(str(self.root), '{work_dir}')
+        text = json.dumps(settings, sort_keys=True, default=repr)
+        text = text.replace(str(self.root), '{work_dir}')
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

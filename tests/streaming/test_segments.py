@@ -85,3 +85,5 @@ def test_f1_counts_each_true_segment_once():
     assert segment_f1(found, true, overlap=0.8) == (pytest.approx(2 / 7), 1 / 4, 1 / 3)
     assert segment_f1([], true) == (0, 0, 0)
     assert segment_f1([Segment(12, 14, 0, 1)], true, overlap=0.01) == (0, 0, 0)  # beside them
+    assert segment_f1([Segment(10, 20, 2, 1)], true) == (0, 0, 0)  # a class that is never true
+    assert segment_f1([Segment(10, 20, 1, 1)], true) == (2 / 4, 1, 1 / 3)

@@ -35,8 +35,8 @@ def answer(start, scores, mbd=True, gated=False):
     return WindowAnswer(start, start + 2.0, sample)
 
 
-def record(folder, classes=CLASSES, annotate=False):
-    return StreamRecord(folder, 'a.mp4', FPS, classes, SegmentMerger(0.5, 0.3, 1.0), annotate)
+def record(folder, classes=CLASSES, **settings):
+    return StreamRecord(folder, 'a.mp4', FPS, classes, SegmentMerger(0.5, 0.3, 1.0), **settings)
 
 
 def frames(count):
@@ -114,6 +114,12 @@ def test_a_stream_without_a_window_leaves_complete_files(tmp_path):
         pass
     assert (tmp_path / 'segments.csv').read_text() == 'start,end,class,score\n'
     Image.open(tmp_path / 'timeline.png').verify()
+
+
+def test_a_line_has_the_five_best_classes_by_number_where_they_have_no_names(tmp_path):
+    with record(tmp_path, classes=()) as written:
+        line = written.add(answer(0, [0.1, 0.2, 0.0, 0.3, 0.1, 0.05, 0.25], mbd=False))
+    assert [best['class'] for best in line['top']] == ['3', '6', '1', '0', '4']
 
 
 def test_there_must_be_a_name_for_each_class(tmp_path):

@@ -102,7 +102,9 @@ def test_the_fingerprint_knows_settings_and_needs_but_not_the_folder(tmp_path):
         assert prints(other + text, other[:4])['c'] != first['c'], other
 
 
-def test_the_fingerprint_of_a_config_is_that_of_its_content(tmp_path):
+def test_the_fingerprint_of_a_config_is_that_of_its_content(tmp_path, monkeypatch):
+    """Not of its text as MMEngine prints it, which another version of yapf breaks elsewhere."""
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **style: ('', False))
     (tmp_path / 'base.py').write_text('model = dict(width=1)\ntrain_cfg = dict(max_epochs=1)')
     text = "arms = dict(a=dict(config='base.py', options={'model.width': WIDTH}))"
 
