@@ -131,21 +131,22 @@ def test_there_must_be_a_name_for_each_class(tmp_path):
 
 
 def test_an_annotated_frame_has_the_answer_of_the_nearest_window(tmp_path):
-    """The bar below is a third as bright with a text in white; two texts give two pictures."""
-    answers = [answer(0, [0.9, 0.1, 0.0], mbd=False), answer(1, [0.1, 0.9, 0.0], mbd=False)]
+    """The bar below is a third as bright with a text in white; other texts are other pictures."""
+    answers = [answer(start, np.eye(3)[start].tolist(), mbd=False) for start in range(3)]
     with record(tmp_path, annotate=True) as written:
-        for number, _ in enumerate(written.watch([np.full((80, 120, 3), 99, np.uint8)] * 30), 1):
-            if number in (20, 30):
+        for number, _ in enumerate(written.watch([np.full((80, 120, 3), 99, np.uint8)] * 40), 1):
+            if number in (20, 30, 40):
                 written.add(answers[number // 10 - 2])
     video = cv2.VideoCapture(str(tmp_path / 'annotated.mp4'))
     bars = []
     while (read := video.read())[0]:
         bars.append(read[1][-14:].astype(int))
         assert abs(int(read[1][20, 60, 0]) - 99) < 8  # what is above stays
-    assert len(bars) == 30
+    assert len(bars) == 40
     assert all(abs(np.median(bar) - 33) < 8 for bar in bars)
-    same = [np.abs(bar - bars[0]).mean() < np.abs(bar - bars[-1]).mean() for bar in bars]
-    assert same == [True] * 15 + [False] * 15  # centres at 1.0 and 2.0 s
+    texts = [bars[0], bars[20], bars[-1]]
+    shown = [np.argmin([np.abs(bar - text).mean() for text in texts]) for bar in bars]
+    assert shown == [0] * 15 + [1] * 10 + [2] * 15  # centres at 1.0, 2.0 and 3.0 s
 
 
 def test_the_picture_needs_no_more_memory_for_a_longer_stream():
