@@ -211,6 +211,13 @@ def test_a_pathway_that_samples_inside_another_is_refused():
         deployed_steps(pipeline)
 
 
+def test_pathways_behind_a_step_of_both_are_refused():
+    """Dropped, the step would be missing in predict_onnx.py."""
+    step = dict(type='ColorJitter')
+    with pytest.raises(ValueError, match=r'steps that predict_onnx.py knows, .*ColorJitter'):
+        deployed_steps([step, *Config.fromfile(MBD).test_pipeline])
+
+
 def test_a_pathway_is_asked_of_mbd_only():
     model, _ = recognizer('student')
     with pytest.raises(ValueError, match='must be an MBDRecognizer, got Recognizer3D'):

@@ -149,6 +149,20 @@ def test_an_annotated_frame_has_the_answer_of_the_nearest_window(tmp_path):
     assert shown == [0] * 15 + [1] * 10 + [2] * 15  # centres at 1.0, 2.0 and 3.0 s
 
 
+def test_an_annotated_video_is_small_has_no_gap_and_its_text_fits(tmp_path):
+    for annotate in (False, True):
+        with record(tmp_path, ('walk' * 30, 'b', 'c'), annotate=annotate) as written:
+            large = [np.full((720, 960, 3), 99, np.uint8)] * 9
+            list(written.watch([*large, Gap(1.0), *large]))
+            written.add(ANSWERS[0])
+    video = cv2.VideoCapture(str(tmp_path / 'annotated.mp4'))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 18
+    _, frame = video.read()
+    assert frame.shape == (360, 480, 3)
+    margins = frame[-30:, [1, 2, 3, -3, -2, -1]].astype(int)
+    assert np.abs(margins - 33).max() < 12 and frame[-30:, 10:-14].max() > 150
+
+
 def test_the_picture_needs_no_more_memory_for_a_longer_stream():
     """Columns and thumbnails are thinned out, and columns stay means of all windows."""
     timeline, total = Timeline('a.mp4', 1), 5 * MOST_COLUMNS
