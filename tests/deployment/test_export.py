@@ -189,6 +189,31 @@ def test_predict_onnx_feeds_what_the_pipeline_packs(predict_onnx, name, frames, 
 
 
 @pytest.mark.parametrize(
+    ('step', 'size'),
+    [
+        (dict(type='CenterCrop', crop_size=32), (48, 31)),
+        (dict(type='ThreeCrop', crop_size=32), (33, 48)),  # the host's asserts one equal side
+    ],
+)
+def test_predict_onnx_refuses_frames_that_a_crop_does_not_fit(predict_onnx, step, size):
+    with pytest.raises(ValueError, match=rf'{step["type"]} of 32 x 32 must fit the frames'):
+        predict_onnx.crop_corners(step, *size)
+
+
+def test_predict_onnx_refuses_a_file_of_another_tool(predict_onnx, tmp_path, monkeypatch):
+    onnx = pytest.importorskip('onnx')
+    value = onnx.helper.make_tensor_value_info
+    ends = [value(name, onnx.TensorProto.FLOAT, [1]) for name in 'xy']
+    node = onnx.helper.make_node('Relu', ['x'], ['y'])
+    graph = onnx.helper.make_graph([node], 'of another tool', ends[:1], ends[1:])
+    opset = [onnx.helper.make_opsetid('', 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / 'a.onnx')
+    monkeypatch.setattr(sys, 'argv', ['predict_onnx', str(tmp_path / 'a.onnx'), str(tmp_path)])
+    with pytest.raises(SystemExit, match=r'a.onnx must be a file of export.py, got one without'):
+        predict_onnx.main()
+
+
+@pytest.mark.parametrize(
     ('change', 'told'),
     [
         (dict(type='SampleFrames', clip_len=1, num_clips=5), r'knows, .*clip_len'),
@@ -211,11 +236,13 @@ def test_a_pathway_that_samples_inside_another_is_refused():
         deployed_steps(pipeline)
 
 
-def test_pathways_behind_a_step_of_both_are_refused():
+@pytest.mark.parametrize('place', [0, 1])
+def test_pathways_beside_a_step_of_both_are_refused(place):
     """Dropped, the step would be missing in predict_onnx.py."""
-    step = dict(type='ColorJitter')
-    with pytest.raises(ValueError, match=r'steps that predict_onnx.py knows, .*ColorJitter'):
-        deployed_steps([step, *Config.fromfile(MBD).test_pipeline])
+    pipeline = [*Config.fromfile(MBD).test_pipeline]
+    pipeline.insert(place, dict(type='ColorJitter'))
+    with pytest.raises(ValueError, match=r'must be of steps that predict_onnx.py knows'):
+        deployed_steps(pipeline)
 
 
 def test_a_pathway_is_asked_of_mbd_only():
