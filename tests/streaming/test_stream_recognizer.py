@@ -205,6 +205,8 @@ def test_a_memory_keeps_no_more_than_it_may():
         assert memory.vectors(images, encode)[:, 0].tolist() == [8 * n for n in numbers]
     assert asked[:5] == [1, 2, 3, 4, 1]  # 1 was the oldest when 4 came
     assert asked[5:] == [5, 6, 7, 2, 4]  # 2 and 4 made room, after they had been looked up
+    for _ in range(2):  # new, and known
+        assert memory.vectors(images.half(), encode).dtype == torch.half  # other bits, another key
 
 
 def test_large_frames_are_kept_at_the_size_of_the_first_resize():

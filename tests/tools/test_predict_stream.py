@@ -98,7 +98,7 @@ def test_a_mistake_is_told_and_nothing_is_written(
         runpy.run_path(str(ROOT / TOOL), run_name='__main__')
     printed = capsys.readouterr()
     assert re.search(output, f'{ended.value} {printed.err}')
-    assert 'segments' not in printed.out  # nothing was found, as nothing was looked at
+    assert 'segments' not in printed.out  # nothing was read, so none were sought
     assert not (tmp_path / 'out').exists()
 
 

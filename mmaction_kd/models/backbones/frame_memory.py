@@ -56,7 +56,8 @@ class FrameMemory:
         return answer
 
     def _store(self, key: bytes, vector: Tensor) -> None:
-        if self._table is None:
+        if self._table is None or self._table.dtype != vector.dtype:
+            self._rows.clear()
             self._table = vector.new_empty(self.capacity, *vector.shape)
         row = len(self._rows)
         if row == self.capacity:
